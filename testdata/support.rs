@@ -1,6 +1,6 @@
 //! What the tests of every crate share. A test binary takes it in with
 //! `#[path = "../../../testdata/support.rs"] mod support;`, so that no crate depends on another for its tests.
-#![allow(dead_code, unused_macros, unused_imports)]
+#![allow(dead_code, unreachable_pub, unused_macros, unused_imports)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -55,7 +55,8 @@ where
     S: AsRef<std::ffi::OsStr>,
 {
     let program = find_program(program).unwrap_or_else(|| PathBuf::from(program));
-    let out = Command::new(&program).args(args).output().unwrap_or_else(|e| panic!("{}: {e}", program.display()));
+    let out =
+        Command::new(&program).args(args).output().unwrap_or_else(|e| panic!("{}: {e}", program.display()));
     assert!(out.status.success(), "{} failed: {}", program.display(), String::from_utf8_lossy(&out.stderr));
     out.stdout
 }
@@ -66,13 +67,8 @@ where
     I: IntoIterator<Item = S>,
     S: AsRef<std::ffi::OsStr>,
 {
-    let out: Output =
-        Command::new("sh").args(["-euc", script, "sh"]).args(args).output().expect("sh runs");
-    assert!(
-        out.status.success(),
-        "script failed: {}\n{script}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+    let out: Output = Command::new("sh").args(["-euc", script, "sh"]).args(args).output().expect("sh runs");
+    assert!(out.status.success(), "script failed: {}\n{script}", String::from_utf8_lossy(&out.stderr));
     out.stdout
 }
 
@@ -106,9 +102,19 @@ impl LoopMount {
 
 impl Drop for LoopMount {
     fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg(&self.folder).status().is_ok_and(|s| s.success());
-        if !unmounted {
-            let _ = Command::new("umount").arg("-l").arg(&self.folder).status();
+        let umount = |options: &[&str]| {
+            let output = Command::new("umount").args(options).arg(&self.folder).output();
+            output.is_ok_and(|out| out.status.success())
+        };
+        // A program that another test is starting may hold a file of this mount for a moment.
+        let mut tries = 0;
+        while !umount(&[]) {
+            tries += 1;
+            if tries == 50 {
+                umount(&["-l"]);
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
         }
         let _ = std::fs::remove_dir(&self.folder);
     }
