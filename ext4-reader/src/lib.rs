@@ -1,2 +1,49 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic
+    )
+)]
+
+mod block_group;
+mod bytes;
+mod cache;
+mod device;
+mod directory;
+mod error;
+mod features;
+mod file;
+mod filesystem;
+mod inode;
+mod journal;
+mod mapping;
+mod options;
+mod path;
+mod source;
+mod superblock;
+mod timestamp;
+mod units;
+mod walk;
+mod xattr;
+
+pub use directory::{DirEntry, ReadDir};
+pub use error::{Corrupt, Error, Result};
+pub use features::Features;
+pub use file::File;
+pub use filesystem::Ext4;
+pub use inode::{Device, FileKind, Inode};
+pub use journal::JournalState;
+pub use mapping::{ExtentKind, FileExtent, FileExtents};
+pub use options::OpenOptions;
+pub use source::{FromFn, ReadAt, from_fn};
+pub use superblock::{HashSigns, Superblock};
+pub use timestamp::Timestamp;
+pub use units::InodeNumber;
+pub use walk::{Walk, WalkEntry};
+pub use xattr::Xattr;

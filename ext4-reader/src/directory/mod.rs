@@ -1,0 +1,60 @@
+//! Directories: blocks of entries, read in order whatever index lies over them, and the index for looking up a name.
+
+mod entry;
+mod hash;
+mod htree;
+mod linear;
+
+use crate::{Error, Ext4, FileKind, Inode, InodeNumber, ReadAt, Result};
+
+pub use linear::ReadDir;
+
+/// A name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirEntry {
+    /// The name's bytes: not empty, not `.` or `..`, without `/` and NUL; not necessarily UTF-8.
+    pub name: Vec<u8>,
+    /// The file it names.
+    pub inode: InodeNumber,
+    /// What kind of file that is, if the directory tells. The inode has the last word.
+    pub kind: Option<FileKind>,
+}
+
+/// See [`Ext4::read_dir`].
+pub(crate) fn read<'a, S: ReadAt>(filesystem: &'a Ext4<S>, directory: &'a Inode) -> Result<ReadDir<'a, S>> {
+    refuse_unreadable(directory)?;
+    ReadDir::new(filesystem, directory)
+}
+
+/// The inode that a name in a directory leads to, by the directory's index if it has one that can be used.
+pub(crate) fn lookup<S: ReadAt>(filesystem: &Ext4<S>, directory: &Inode, name: &[u8]) -> Result<InodeNumber> {
+    refuse_unreadable(directory)?;
+    if directory.is_indexed() && !directory.is_casefolded() {
+        // An index that cannot be followed costs time, not files.
+        match htree::lookup(filesystem, directory, name) {
+            Ok(Some(number)) => return Ok(number),
+            Ok(None) => return Err(Error::NotFound),
+            Err(_) => {}
+        }
+    }
+    let mut damage = None;
+    for entry in read(filesystem, directory)? {
+        match entry {
+            Ok(entry) if entry.name == name => return Ok(entry.inode),
+            Ok(_) => {}
+            Err(error) => damage = Some(error),
+        }
+    }
+    // In a damaged directory nobody can say that the name is not there.
+    Err(damage.unwrap_or(Error::NotFound))
+}
+
+fn refuse_unreadable(directory: &Inode) -> Result<()> {
+    if directory.kind() != FileKind::Directory {
+        return Err(Error::NotADirectory);
+    }
+    if directory.is_encrypted() {
+        return Err(Error::Unsupported("an encrypted directory".to_owned()));
+    }
+    Ok(())
+}

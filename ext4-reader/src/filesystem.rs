@@ -1,0 +1,253 @@
+use std::fmt;
+
+use crate::block_group::{descriptor_location, parse_inode_table};
+use crate::bytes::{to_u64, to_usize};
+use crate::device::{BlockDevice, Region};
+use crate::features::INCOMPAT_EA_INODE;
+use crate::inode::I_BLOCK_LEN;
+use crate::journal::{self, JournalState};
+use crate::mapping::{RunKind, inline, next_run};
+use crate::units::BlockIndex;
+use crate::{
+    Error, File, FileExtents, FileKind, Inode, InodeNumber, OpenOptions, ReadAt, ReadDir, Result, Superblock,
+    Walk, Xattr, directory, path, superblock, xattr,
+};
+
+/// A file system of the kind ext2, ext3 or ext4, opened for reading.
+///
+/// All methods take `&self`, and the file system can be shared between threads if its source can.
+pub struct Ext4<S> {
+    device: BlockDevice<S>,
+    superblock: Superblock,
+}
+
+/// The kernel's bound on the target of a symbolic link, where blocks do not bound it further.
+const MAX_LINK_LEN: u64 = 4096;
+
+impl<S: ReadAt> Ext4<S> {
+    /// Opens the file system that lies in `source`, with the default [`OpenOptions`].
+    ///
+    /// Fails with [`Error::NotExt4`] if there is none, and with [`Error::Unsupported`] if it has a feature that a
+    /// reader must know and this one does not.
+    pub fn open(source: S) -> Result<Self> {
+        Self::open_with(source, &OpenOptions::default())
+    }
+
+    pub(crate) fn open_with(source: S, options: &OpenOptions) -> Result<Self> {
+        let region = Region::new(source, options.offset);
+        let mut bytes = [0; superblock::LEN];
+        region.read(&mut bytes, superblock::OFFSET, "superblock").map_err(|error| match error {
+            // A source too short for a superblock has none.
+            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::UnexpectedEof => Error::NotExt4,
+            error => error,
+        })?;
+        let superblock = Superblock::parse(&bytes, region.in_source(superblock::OFFSET))?;
+        let device =
+            BlockDevice::new(region, superblock.block_size, superblock.blocks_count(), options.cache_bytes);
+        Ok(Self { device, superblock })
+    }
+
+    /// The superblock.
+    #[must_use]
+    pub fn superblock(&self) -> &Superblock {
+        &self.superblock
+    }
+
+    /// Whether the journal holds changes that are missing from what is shown here.
+    #[must_use]
+    pub fn journal_state(&self) -> JournalState {
+        journal::state(self)
+    }
+
+    /// The root directory.
+    pub fn root(&self) -> Result<Inode> {
+        self.inode(InodeNumber::ROOT)
+    }
+
+    /// The inode of a number.
+    ///
+    /// Fails with [`Error::Corrupt`] if there is no such inode or it is no file's.
+    pub fn inode(&self, number: InodeNumber) -> Result<Inode> {
+        let (block, offset) = self.inode_location(number)?;
+        let bytes = self.device.metadata(block, "inode")?;
+        let bytes = bytes.get(offset..).unwrap_or_default();
+        let bytes = bytes.get(..self.superblock.inode_size.into()).unwrap_or_default();
+        let source_offset = self.device.offset_of(block).saturating_add(to_u64(offset));
+        Inode::parse(number, bytes, source_offset, &self.superblock)
+            .ok_or_else(|| Error::corrupt("inode", source_offset, "its mode is no file's").of_inode(number))
+    }
+
+    /// The block an inode lies in, and its byte offset there.
+    fn inode_location(&self, number: InodeNumber) -> Result<(BlockIndex, usize)> {
+        let superblock = &self.superblock;
+        let Some(index) = number.0.checked_sub(1).filter(|&index| index < superblock.inodes_count) else {
+            let detail = format!("there is none of number {number}, only {}", superblock.inodes_count);
+            return Err(Error::corrupt("inode", self.device.offset_of(BlockIndex(0)), detail));
+        };
+        let per_group = superblock.inodes_per_group;
+        let (group, index) = (u64::from(index / per_group), u64::from(index % per_group));
+        if group >= superblock.group_count() {
+            let detail = format!("it belongs to group {group} of {}", superblock.group_count());
+            return Err(
+                Error::corrupt("inode", self.device.offset_of(BlockIndex(0)), detail).of_inode(number)
+            );
+        }
+
+        let (block, offset) = descriptor_location(superblock, group);
+        let descriptors = self.device.metadata(block, "group descriptor")?;
+        let table = parse_inode_table(superblock, descriptors.get(offset..).unwrap_or_default());
+        let at = index.saturating_mul(superblock.inode_size.into());
+        let block_size = superblock.block_size;
+        Ok((table.plus(block_size.blocks_before(at)), to_usize(block_size.offset_in_block(at))))
+    }
+
+    /// The entries of a directory, in the order they lie in, without `.` and `..`.
+    pub fn read_dir<'a>(&'a self, directory: &'a Inode) -> Result<ReadDir<'a, S>> {
+        directory::read(self, directory)
+    }
+
+    /// The entry `name` of a directory. Symbolic links are not followed.
+    ///
+    /// Fails with [`Error::NotFound`] if there is none.
+    pub fn lookup_in(&self, directory: &Inode, name: &[u8]) -> Result<Inode> {
+        self.inode(directory::lookup(self, directory, name)?)
+    }
+
+    /// The file at a path from the root, its components separated by `/`. Symbolic links are followed, absolute ones
+    /// from the root of this file system.
+    pub fn lookup(&self, path: impl AsRef<[u8]>) -> Result<Inode> {
+        path::resolve(self, path.as_ref(), path::LastLink::Follow)
+    }
+
+    /// The same as [`lookup`](Self::lookup), but if the path leads to a symbolic link, that link.
+    pub fn symlink_lookup(&self, path: impl AsRef<[u8]>) -> Result<Inode> {
+        path::resolve(self, path.as_ref(), path::LastLink::Keep)
+    }
+
+    /// Opens the regular file at a path for `Read` and `Seek`.
+    pub fn open_file(&self, path: impl AsRef<[u8]>) -> Result<File<'_, S>> {
+        File::new(self, self.lookup(path)?)
+    }
+
+    /// All files below a directory, depth first, each directory before its entries.
+    #[must_use]
+    pub fn walk(&self, directory: &Inode) -> Walk<'_, S> {
+        Walk::new(self, directory)
+    }
+
+    /// The target of a symbolic link, byte for byte.
+    pub fn read_link(&self, link: &Inode) -> Result<Vec<u8>> {
+        if link.kind() != FileKind::Symlink {
+            return Err(Error::NotASymlink);
+        }
+        if link.is_encrypted() {
+            return Err(Error::Unsupported("an encrypted symbolic link".to_owned()));
+        }
+        if link.size() > MAX_LINK_LEN.min(self.superblock.block_size_bytes()) {
+            let detail = format!("a symbolic link of {} bytes", link.size());
+            return Err(Error::corrupt("inode", link.offset, detail).of_inode(link.number()));
+        }
+        let mut target = vec![0; to_usize(link.size())];
+        if self.is_fast_link(link) {
+            target.iter_mut().zip(link.i_block).for_each(|(to, from)| *to = from);
+        } else {
+            self.read_content(link, &mut target, 0)?;
+        }
+        // The kernel takes targets for C strings.
+        if let Some(end) = target.iter().position(|&byte| byte == 0) {
+            target.truncate(end);
+        }
+        Ok(target)
+    }
+
+    /// Whether the target stands in `i_block`, in place of pointers: the link then has no block but that of attributes.
+    /// With `ea_inode` the blocks of attributes in inodes count as the link's own, and its length alone decides.
+    fn is_fast_link(&self, link: &Inode) -> bool {
+        let attribute_bytes =
+            if link.attribute_block == 0 { 0 } else { self.superblock.cluster_size_bytes() };
+        link.size() < to_u64(I_BLOCK_LEN)
+            && !link.has_extents()
+            && !link.has_inline_data()
+            && (self.superblock.features().has_incompat(INCOMPAT_EA_INODE)
+                || link.allocated_bytes() <= attribute_bytes)
+    }
+
+    /// The extended attributes of a file, POSIX ACLs among them.
+    pub fn xattrs(&self, inode: &Inode) -> Result<Vec<Xattr>> {
+        xattr::read(self, inode).map_err(|error| error.of_inode(inode.number()))
+    }
+
+    /// The ranges of a regular file that are no holes, ascending.
+    ///
+    /// Fails with [`Error::NotAFile`] for other kinds.
+    pub fn extents<'a>(&'a self, file: &'a Inode) -> Result<FileExtents<'a, S>> {
+        match file.kind() {
+            FileKind::Regular => Ok(FileExtents::new(&self.device, file)),
+            _ => Err(Error::NotAFile),
+        }
+    }
+
+    /// Reads a regular file's bytes at `offset`; holes and storage never written read as zeros. Returns how many bytes
+    /// were read: fewer than `buf.len()` only where the file ends.
+    pub fn read_at(&self, file: &Inode, buf: &mut [u8], offset: u64) -> Result<usize> {
+        if file.kind() != FileKind::Regular {
+            return Err(Error::NotAFile);
+        }
+        if file.is_encrypted() {
+            return Err(Error::Unsupported("an encrypted file".to_owned()));
+        }
+        let left = to_usize(file.size().saturating_sub(offset));
+        let len = buf.len().min(left);
+        self.read_content(file, buf.get_mut(..len).unwrap_or_default(), offset)?;
+        Ok(len)
+    }
+
+    /// Fills `buf` with what a file of any kind keeps in blocks or inline, from `offset`.
+    pub(crate) fn read_content(&self, file: &Inode, buf: &mut [u8], offset: u64) -> Result<()> {
+        if inline::is_inline(file) {
+            let content = inline::content(file)?;
+            buf.fill(0);
+            let found = content.get(to_usize(offset)..).unwrap_or_default();
+            buf.iter_mut().zip(found).for_each(|(to, from)| *to = *from);
+            return Ok(());
+        }
+        let block_size = self.superblock.block_size;
+        let mut buf = buf;
+        let mut position = offset;
+        while !buf.is_empty() {
+            let Some(run) = next_run(&self.device, file, block_size.blocks_before(position)) else {
+                buf.fill(0);
+                return Ok(());
+            };
+            let start = block_size.offset_of(run.first);
+            let hole = to_usize(start.saturating_sub(position)).min(buf.len());
+            let (zeros, rest) = std::mem::take(&mut buf).split_at_mut(hole);
+            zeros.fill(0);
+            position = position.saturating_add(to_u64(hole));
+
+            let within = position.saturating_sub(start);
+            let left = to_usize(block_size.offset_of(run.blocks).saturating_sub(within)).min(rest.len());
+            let (piece, rest) = rest.split_at_mut(left);
+            if !piece.is_empty() {
+                match run.kind {
+                    RunKind::Data(first) => self.device.read(piece, first, within, "file content")?,
+                    RunKind::Unwritten => piece.fill(0),
+                    RunKind::Damaged(error) => return Err(error),
+                }
+            }
+            position = position.saturating_add(to_u64(left));
+            buf = rest;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn device(&self) -> &BlockDevice<S> {
+        &self.device
+    }
+}
+
+impl<S> fmt::Debug for Ext4<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ext4").field("superblock", &self.superblock).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,47 @@
+//! From blocks of a file to blocks of the file system.
+
+pub(crate) mod block_map;
+pub(crate) mod extent_tree;
+mod extents;
+pub(crate) mod inline;
+
+use crate::device::BlockDevice;
+use crate::units::{BlockIndex, FileBlock};
+use crate::{Error, Inode, ReadAt};
+
+pub use extents::{ExtentKind, FileExtent, FileExtents};
+
+/// Consecutive blocks of a file that share a fate.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) first: FileBlock,
+    /// How many; at least 1.
+    pub(crate) blocks: u64,
+    pub(crate) kind: RunKind,
+}
+
+#[derive(Debug)]
+pub(crate) enum RunKind {
+    /// They hold data, in consecutive blocks from this one.
+    Data(BlockIndex),
+    /// They are reserved, but were never written: what lies there is older and of another file.
+    Unwritten,
+    /// Where they lie could not be read.
+    Damaged(Error),
+}
+
+/// The first run of blocks at or behind `from` that is no hole; it does not begin before `from`. `None` if only a hole
+/// follows.
+pub(crate) fn next_run<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, from: FileBlock) -> Option<Run> {
+    let run = if inode.has_extents() {
+        extent_tree::next_run(device, inode, from)
+    } else {
+        block_map::next_run(device, inode, from)
+    };
+    run.map(|mut run| {
+        if let RunKind::Damaged(error) = run.kind {
+            run.kind = RunKind::Damaged(error.of_inode(inode.number()));
+        }
+        run
+    })
+}

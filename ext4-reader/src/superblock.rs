@@ -1,0 +1,262 @@
+use std::num::{NonZeroU16, NonZeroU32};
+
+use crate::bytes::Fields;
+use crate::features::{
+    COMPAT_SPARSE_SUPER2, Features, INCOMPAT_64BIT, INCOMPAT_META_BG, RO_COMPAT_BIGALLOC,
+    RO_COMPAT_SPARSE_SUPER,
+};
+use crate::units::BlockSize;
+use crate::{Error, Result};
+
+/// Where the superblock lies, in bytes, whatever the block size.
+pub(crate) const OFFSET: u64 = 1024;
+pub(crate) const LEN: usize = 1024;
+
+const MAGIC: u16 = 0xef53;
+const STATE_CLEAN: u16 = 0x1;
+const STATE_ERRORS: u16 = 0x2;
+const FLAG_UNSIGNED_HASH: u32 = 0x2;
+
+/// What the superblock says of the file system.
+///
+/// Source: the kernel's documentation, "Super Block". Fields as on disk, bytes from the start of the superblock:
+///
+/// ```text
+/// 0x00 inodes  0x04 blocks  0x0c free blocks  0x14 first data block  0x18 log2 of the block size - 10
+/// 0x1c log2 of the cluster size - 10  /// 0x20 blocks per group  0x28 inodes per group  0x2c last mount  0x30 last write  0x38 magic  0x3a state
+/// 0x4c revision  0x54 first inode  0x58 inode size  0x5c compat  0x60 incompat  0x64 ro_compat  0x68 UUID
+/// 0x78 label  0x88 last mount point  0xe0 journal inode  0xe8 orphans  0xec hash seed  0xfc hash version
+/// 0xfe descriptor size  0x104 first meta_bg  0x150 blocks, high  0x158 free blocks, high  0x160 flags
+/// 0x24c groups with backups (sparse_super2)
+/// ```
+#[derive(Debug, Clone)]
+pub struct Superblock {
+    pub(crate) block_size: BlockSize,
+    cluster_size_bytes: u64,
+    pub(crate) blocks_count: u64,
+    pub(crate) blocks_per_group: NonZeroU32,
+    pub(crate) first_data_block: u32,
+    pub(crate) inodes_count: u32,
+    pub(crate) inodes_per_group: NonZeroU32,
+    pub(crate) inode_size: u16,
+    pub(crate) descriptor_size: NonZeroU16,
+    pub(crate) first_meta_bg: u32,
+    pub(crate) journal_inode: u32,
+    pub(crate) hash_seed: [u32; 4],
+    pub(crate) default_hash_signs: HashSigns,
+    backup_groups: [u32; 2],
+    features: Features,
+    free_blocks_count: u64,
+    state: u16,
+    uuid: [u8; 16],
+    label: Vec<u8>,
+    last_mounted: Vec<u8>,
+    written: u32,
+    orphans: u32,
+}
+
+/// Whether hashes of names take bytes above 127 as negative: that depended on the computer that made the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HashSigns {
+    /// As on x86.
+    Signed,
+    /// As on ARM.
+    Unsigned,
+}
+
+impl Superblock {
+    /// Parses and validates the 1024 bytes of a superblock. `offset` is where they lie, for errors.
+    pub(crate) fn parse(bytes: &[u8], offset: u64) -> Result<Self> {
+        let fields = Fields(bytes);
+        if fields.u16(0x38) != MAGIC {
+            return Err(Error::NotExt4);
+        }
+        let corrupt = |detail: String| Error::corrupt("superblock", offset, detail);
+
+        // Revision 0 has neither features nor inode sizes; what stands in their place is not to be read.
+        let dynamic = fields.u32(0x4c) >= 1;
+        let features = if dynamic {
+            Features { compat: fields.u32(0x5c), incompat: fields.u32(0x60), ro_compat: fields.u32(0x64) }
+        } else {
+            Features { compat: 0, incompat: 0, ro_compat: 0 }
+        };
+        features.refuse_unknown()?;
+
+        let log_block_size = fields.u32(0x18);
+        let block_size = BlockSize::new(log_block_size)
+            .ok_or_else(|| corrupt(format!("its block size is 2^{log_block_size} KiB")))?;
+        let wide = features.has_incompat(INCOMPAT_64BIT);
+        let high = |offset: usize| if wide { u64::from(fields.u32(offset)) << 32 } else { 0 };
+        let count = |at, noun| {
+            NonZeroU32::new(fields.u32(at)).ok_or_else(|| corrupt(format!("its groups have no {noun}")))
+        };
+        let descriptor_size = if wide { fields.u16(0xfe) } else { 32 };
+        let descriptor_size = NonZeroU16::new(descriptor_size)
+            .filter(|size| {
+                size.get() >= 32 && size.is_power_of_two() && u64::from(size.get()) <= block_size.bytes()
+            })
+            .ok_or_else(|| corrupt(format!("its group descriptors have {descriptor_size} bytes")))?;
+        let superblock = Self {
+            block_size,
+            cluster_size_bytes: if features.has_ro_compat(RO_COMPAT_BIGALLOC) {
+                1024_u64.checked_shl(fields.u32(0x1c)).unwrap_or(0).max(block_size.bytes())
+            } else {
+                block_size.bytes()
+            },
+            blocks_count: u64::from(fields.u32(0x4)) | high(0x150),
+            blocks_per_group: count(0x20, "blocks")?,
+            first_data_block: fields.u32(0x14),
+            inodes_count: fields.u32(0x0),
+            inodes_per_group: count(0x28, "inodes")?,
+            inode_size: if dynamic { fields.u16(0x58) } else { 128 },
+            descriptor_size,
+            first_meta_bg: fields.u32(0x104),
+            journal_inode: fields.u32(0xe0),
+            hash_seed: [fields.u32(0xec), fields.u32(0xf0), fields.u32(0xf4), fields.u32(0xf8)],
+            default_hash_signs: if fields.u32(0x160) & FLAG_UNSIGNED_HASH == 0 {
+                HashSigns::Signed
+            } else {
+                HashSigns::Unsigned
+            },
+            backup_groups: [fields.u32(0x24c), fields.u32(0x250)],
+            features,
+            free_blocks_count: u64::from(fields.u32(0xc)) | high(0x158),
+            state: fields.u16(0x3a),
+            uuid: fields.array(0x68),
+            label: fields.text(0x78, 16).to_vec(),
+            last_mounted: fields.text(0x88, 64).to_vec(),
+            written: fields.u32(0x30),
+            orphans: fields.u32(0xe8),
+        };
+        superblock.validate().map_err(corrupt)?;
+        Ok(superblock)
+    }
+
+    /// What every later computation relies on.
+    fn validate(&self) -> Result<(), String> {
+        let block_bytes = self.block_size.bytes();
+        if self.inode_size < 128
+            || !self.inode_size.is_power_of_two()
+            || u64::from(self.inode_size) > block_bytes
+        {
+            return Err(format!("its inodes have {} bytes", self.inode_size));
+        }
+        if u64::from(self.first_data_block) >= self.blocks_count {
+            return Err(format!("it has {} blocks", self.blocks_count));
+        }
+        Ok(())
+    }
+
+    /// The features, by bit and by name.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    /// How large a block is, in bytes.
+    #[must_use]
+    pub fn block_size_bytes(&self) -> u64 {
+        self.block_size.bytes()
+    }
+
+    /// How large the smallest piece of storage that files are given is, in bytes: a block, or with `bigalloc` several.
+    #[must_use]
+    pub fn cluster_size_bytes(&self) -> u64 {
+        self.cluster_size_bytes
+    }
+
+    /// How large the file system is, in blocks.
+    #[must_use]
+    pub fn blocks_count(&self) -> u64 {
+        self.blocks_count
+    }
+
+    /// How many blocks were free when the superblock was last written; on a file system that was not unmounted this
+    /// is out of date.
+    #[must_use]
+    pub fn free_blocks_count(&self) -> u64 {
+        self.free_blocks_count
+    }
+
+    /// How many inodes there are, used and unused.
+    #[must_use]
+    pub fn inodes_count(&self) -> u32 {
+        self.inodes_count
+    }
+
+    /// The file system's UUID.
+    #[must_use]
+    pub fn uuid(&self) -> [u8; 16] {
+        self.uuid
+    }
+
+    /// The label given to `mke2fs -L`, at most 16 bytes; often empty.
+    #[must_use]
+    pub fn label(&self) -> &[u8] {
+        &self.label
+    }
+
+    /// Where the file system was last mounted, at most 64 bytes; often empty.
+    #[must_use]
+    pub fn last_mounted(&self) -> &[u8] {
+        &self.last_mounted
+    }
+
+    /// When the superblock was last written, in seconds since 1970 (UTC).
+    #[must_use]
+    pub fn written(&self) -> u32 {
+        self.written
+    }
+
+    /// Whether it was unmounted in order. A file system with a journal says so also while it is mounted; see
+    /// [`Ext4::journal_state`](crate::Ext4::journal_state).
+    #[must_use]
+    pub fn is_marked_clean(&self) -> bool {
+        self.state & STATE_CLEAN != 0
+    }
+
+    /// Whether the kernel met errors in it that no check has mended since.
+    #[must_use]
+    pub fn is_marked_erroneous(&self) -> bool {
+        self.state & STATE_ERRORS != 0
+    }
+
+    /// Whether files are listed that were deleted while open, or cut short, and that the kernel would finish with at the
+    /// next mount.
+    #[must_use]
+    pub fn has_orphans(&self) -> bool {
+        self.orphans != 0
+    }
+
+    pub(crate) fn group_count(&self) -> u64 {
+        self.blocks_count
+            .saturating_sub(u64::from(self.first_data_block))
+            .div_ceil(self.blocks_per_group.get().into())
+    }
+
+    /// Whether the group begins with a copy of the superblock.
+    pub(crate) fn group_has_superblock(&self, group: u64) -> bool {
+        if group == 0 {
+            return true;
+        }
+        if self.features.has_compat(COMPAT_SPARSE_SUPER2) {
+            return self.backup_groups.iter().any(|&backup| u64::from(backup) == group);
+        }
+        group == 1
+            || !self.features.has_ro_compat(RO_COMPAT_SPARSE_SUPER)
+            || [3, 5, 7].iter().any(|&base| is_power_of(group, base))
+    }
+
+    /// Whether the descriptors of this block of descriptors lie in the group they describe, not behind the superblock.
+    pub(crate) fn is_meta_bg(&self, descriptor_block: u64) -> bool {
+        self.features.has_incompat(INCOMPAT_META_BG) && descriptor_block >= u64::from(self.first_meta_bg)
+    }
+}
+
+fn is_power_of(number: u64, base: u64) -> bool {
+    let mut power = base;
+    while power < number {
+        power = power.saturating_mul(base);
+    }
+    power == number
+}
