@@ -18,7 +18,7 @@ pub struct Control<'a> {
 pub enum Event<'a> {
     /// Work on this path begins.
     Entry(&'a [u8]),
-    /// This many bytes of content were copied since the last event; holes count, as they advance too.
+    /// This many bytes of content were copied since the last event. Holes do not count: they cost no time.
     Bytes(u64),
 }
 

@@ -1,5 +1,7 @@
 use std::io;
 
+use crate::printable;
+
 /// The result of an operation on a tree of files.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -58,4 +60,39 @@ pub enum Error {
     /// The destination exists and is not an empty directory.
     #[error("{0} exists and is not empty")]
     NotEmpty(String),
+}
+
+impl Error {
+    pub(crate) fn io(action: &'static str, path: &[u8], source: io::Error) -> Self {
+        Self::Io { action, path: printable(path), source }
+    }
+
+    /// What the tree is read from contradicts itself.
+    pub(crate) fn corrupt(structure: &str, offset: Option<u64>, detail: &str) -> Self {
+        Self::Source { structure: structure.to_owned(), offset, source: detail.into() }
+    }
+
+    /// The error and its causes in one line.
+    pub(crate) fn reason(&self) -> String {
+        let mut reason = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            reason.push_str(": ");
+            reason.push_str(&error.to_string());
+            cause = error.source();
+        }
+        reason
+    }
+
+    /// Whether going on with other entries would be in vain.
+    pub(crate) fn ends_work(&self) -> bool {
+        match self {
+            Self::Cancelled => true,
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem
+            ),
+            _ => false,
+        }
+    }
 }

@@ -29,6 +29,44 @@ pub struct Metadata {
     pub created: Option<Timestamp>,
 }
 
+impl Metadata {
+    /// Metadata of a file of this kind of which nothing else is known: mode 0755 for directories, 0777 for
+    /// symbolic links, else 0644; owned by root, empty, one name, times of 1970.
+    #[must_use]
+    pub fn new(kind: FileKind) -> Self {
+        let mode = match kind {
+            FileKind::Directory => 0o755,
+            FileKind::Symlink => 0o777,
+            _ => 0o644,
+        };
+        let never = Timestamp::default();
+        Self {
+            kind,
+            mode,
+            uid: 0,
+            gid: 0,
+            size: 0,
+            allocated_bytes: 0,
+            links: 1,
+            id: FileId { device: 0, inode: 0 },
+            rdev: Device::default(),
+            accessed: never,
+            modified: never,
+            changed: never,
+            created: None,
+        }
+    }
+}
+
+/// All a file has besides its content: what a sink writes beside it.
+#[derive(Debug, Clone, Copy)]
+pub struct Attributes<'a> {
+    /// Kind, owner, size and times.
+    pub metadata: &'a Metadata,
+    /// The extended attributes, ACLs and capabilities among them.
+    pub xattrs: &'a [Xattr],
+}
+
 /// The kinds of files a POSIX file system holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileKind {

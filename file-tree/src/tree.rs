@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use crate::{Metadata, Result, Xattr};
 
 /// A read-only tree of files: an ext4 directory, a directory of this computer, an archive.
@@ -47,6 +49,41 @@ pub trait Node: Send + Sync {
     /// The ranges of a regular file that hold data, ascending and apart; what lies between them, and behind
     /// the last up to the size, are holes. A tree that knows of no holes returns one range.
     fn data_ranges(&self) -> Result<Box<dyn Iterator<Item = Result<DataRange>> + '_>>;
+}
+
+/// A shared node, such as one that is to be opened again as the root of a tree.
+impl Node for Arc<dyn Node> {
+    fn metadata(&self) -> &Metadata {
+        (**self).metadata()
+    }
+
+    fn xattrs(&self) -> Result<Vec<Xattr>> {
+        (**self).xattrs()
+    }
+
+    fn read_dir(&self) -> Result<Box<dyn Iterator<Item = Result<DirEntry>> + '_>> {
+        (**self).read_dir()
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<BoxNode> {
+        (**self).lookup(name)
+    }
+
+    fn open(&self, entry: &DirEntry) -> Result<BoxNode> {
+        (**self).open(entry)
+    }
+
+    fn read_link(&self) -> Result<Vec<u8>> {
+        (**self).read_link()
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        (**self).read_at(buf, offset)
+    }
+
+    fn data_ranges(&self) -> Result<Box<dyn Iterator<Item = Result<DataRange>> + '_>> {
+        (**self).data_ranges()
+    }
 }
 
 /// A name in a directory.
