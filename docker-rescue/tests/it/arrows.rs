@@ -12,7 +12,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("data-root-reader", &["file-tree"]),
     (
         "docker-rescue",
-        &["data-root-reader", "ext4-reader", "file-tree", "image-unpacker", "qcow2-reader", "volume-snapshot"],
+        &[
+            "data-root-reader",
+            "ext4-reader",
+            "file-tree",
+            "image-unpacker",
+            "qcow2-reader",
+            "volume-snapshot",
+        ],
     ),
 ];
 
@@ -22,12 +29,14 @@ const OUTSIDE: &[&str] = &["docker-rescue-examples", "docker-rescue-benches"];
 #[test]
 fn crates_depend_only_downwards() {
     let workspace = cargo_metadata::MetadataCommand::new().no_deps().exec().expect("cargo metadata");
-    let members: BTreeSet<String> = workspace.packages.iter().map(|package| package.name.to_string()).collect();
+    let members: BTreeSet<String> =
+        workspace.packages.iter().map(|package| package.name.to_string()).collect();
     let drawn = ARROWS.iter().map(|(name, _)| *name).chain(OUTSIDE.iter().copied());
     assert_eq!(members, drawn.map(str::to_owned).collect(), "every member of the workspace is drawn");
 
     for (name, allowed) in ARROWS {
-        let package = workspace.packages.iter().find(|package| package.name.as_str() == *name).expect("member");
+        let package =
+            workspace.packages.iter().find(|package| package.name.as_str() == *name).expect("member");
         for dependency in package.dependencies.iter().filter(|d| members.contains(&d.name)) {
             assert!(
                 allowed.contains(&dependency.name.as_str()),

@@ -1,0 +1,84 @@
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use file_tree::{
+    BoxNode, Control, DirectoryOptions, FileKind, Node, Report, TarOptions, write_directory, write_tar,
+};
+
+use crate::landing::Landing;
+use crate::node_tree::{DirectoryTree, OneFile};
+use crate::{Error, Result};
+
+/// What becomes of a file that is already there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overwrite {
+    /// It stays, and the copy fails with [`Error::Exists`].
+    No,
+    /// A file is replaced once the copy is complete. Directories are never replaced.
+    Files,
+}
+
+/// Copies a file of any kind, or a directory with all below it, to `target`, which gets its name once the copy is
+/// complete; a directory may be there if it is empty.
+///
+/// What the place cannot keep is recorded beside it, in `<target>.not-kept.jsonl`. Unreadable parts are told in the
+/// report; the copy has zeros there.
+pub fn copy_out(node: BoxNode, target: &Path, overwrite: Overwrite, control: &Control<'_>) -> Result<Report> {
+    let is_directory = node.metadata().kind == FileKind::Directory;
+    if let Ok(there) = fs::symlink_metadata(target) {
+        let is_empty = || fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
+        match (is_directory, there.is_dir()) {
+            (true, true) if is_empty() => {}
+            (true, true) => return Err(Error::NotEmpty { path: target.to_owned() }),
+            (false, false) if overwrite == Overwrite::Files => {}
+            _ => return Err(Error::Exists { path: target.to_owned() }),
+        }
+    }
+
+    let landing = Landing::new(target);
+    let mut sidecar = target.as_os_str().to_owned();
+    sidecar.push(".not-kept.jsonl");
+    let options = DirectoryOptions::default().sidecar(sidecar);
+    let node: Arc<dyn Node> = Arc::from(node);
+    if is_directory {
+        let report = write_directory(&DirectoryTree(node), landing.partial(), &options, control)?;
+        if report.is_finished() {
+            landing.complete()?;
+        }
+        return Ok(report);
+    }
+
+    // The writer fills directories: a single file is written into one of its own, and moved out of it.
+    let tree = OneFile { name: b"file".to_vec(), file: node };
+    let mut report = write_directory(&tree, landing.partial(), &options, control)?;
+    report.written.directories = 0;
+    if report.is_finished() && report.failed_count == 0 {
+        let written = landing.partial().join("file");
+        // A kind of file that cannot be created here is in the record beside it alone.
+        if report.not_kept.kinds == 0 {
+            fs::rename(written, target).map_err(|source| write_error("rename to", target, source))?;
+        }
+        fs::remove_dir(landing.partial())
+            .map_err(|source| write_error("remove", landing.partial(), source))?;
+    }
+    Ok(report)
+}
+
+/// Writes a file of any kind, or a directory with all below it, as a tar archive whose paths begin with `name`.
+pub fn copy_out_as_tar(node: BoxNode, name: &[u8], out: impl Write, control: &Control<'_>) -> Result<Report> {
+    let node: Arc<dyn Node> = Arc::from(node);
+    if node.metadata().kind == FileKind::Directory {
+        let options = TarOptions::default().prefix([name, b"/"].concat());
+        return Ok(write_tar(&DirectoryTree(node), out, &options, control)?);
+    }
+    let tree = OneFile { name: name.to_vec(), file: node };
+    let mut report = write_tar(&tree, out, &TarOptions::default().prefix(""), control)?;
+    report.written.directories = 0;
+    Ok(report)
+}
+
+fn write_error(action: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::Write { action, path: path.to_owned(), source }
+}
