@@ -109,7 +109,7 @@ impl Place {
 
     /// The tree below the directory that lies here.
     pub(crate) fn tree(&self) -> Result<SubTree> {
-        SubTree::new(Arc::clone(&self.tree), self.path.as_slice()).map_err(|source| self.error(source))
+        SubTree::new(&*self.tree, &self.path).map_err(|source| self.error(source))
     }
 
     pub(crate) fn error(&self, source: file_tree::Error) -> Error {

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use file_tree::{
-    BoxNode, Control, DirectoryOptions, FileKind, Node, Report, TarOptions, write_directory, write_tar,
+    BoxNode, Control, DirectoryOptions, FileKind, Node, Report, SubTree, TarOptions, write_directory,
+    write_tar,
 };
 
 use crate::landing::Landing;
-use crate::node_tree::{DirectoryTree, OneFile};
+use crate::one_file::OneFile;
 use crate::{Error, Result};
 
 /// What becomes of a file that is already there.
@@ -43,7 +44,7 @@ pub fn copy_out(node: BoxNode, target: &Path, overwrite: Overwrite, control: &Co
     let options = DirectoryOptions::default().sidecar(sidecar);
     let node: Arc<dyn Node> = Arc::from(node);
     if is_directory {
-        let report = write_directory(&DirectoryTree(node), landing.partial(), &options, control)?;
+        let report = write_directory(&SubTree::at(node)?, landing.partial(), &options, control)?;
         if report.is_finished() {
             landing.complete()?;
         }
@@ -71,7 +72,7 @@ pub fn copy_out_as_tar(node: BoxNode, name: &[u8], out: impl Write, control: &Co
     let node: Arc<dyn Node> = Arc::from(node);
     if node.metadata().kind == FileKind::Directory {
         let options = TarOptions::default().prefix([name, b"/"].concat());
-        return Ok(write_tar(&DirectoryTree(node), out, &options, control)?);
+        return Ok(write_tar(&SubTree::at(node)?, out, &options, control)?);
     }
     let tree = OneFile { name: name.to_vec(), file: node };
     let mut report = write_tar(&tree, out, &TarOptions::default().prefix(""), control)?;

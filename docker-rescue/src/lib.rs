@@ -8,7 +8,7 @@ mod ext4_tree;
 mod find_volume;
 mod known_places;
 mod landing;
-mod node_tree;
+mod one_file;
 mod path;
 pub mod recover;
 mod source;

@@ -3,6 +3,7 @@
 
 mod command;
 mod exit;
+mod failure;
 mod interrupt;
 mod output;
 
@@ -13,6 +14,6 @@ use clap::Parser;
 fn main() -> ExitCode {
     let cli = command::Cli::parse();
     interrupt::catch();
-    let code = command::run(&cli).unwrap_or_else(exit::Failure::report);
+    let code = command::run(&cli).unwrap_or_else(failure::Failure::report);
     code.into()
 }

@@ -86,6 +86,22 @@ pub enum FileKind {
     Socket,
 }
 
+impl FileKind {
+    /// A word for it, as manifests have it: `file`, `directory`, `symlink`, `fifo`, `char`, `block`, `socket`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Regular => "file",
+            Self::Directory => "directory",
+            Self::Symlink => "symlink",
+            Self::Fifo => "fifo",
+            Self::CharDevice => "char",
+            Self::BlockDevice => "block",
+            Self::Socket => "socket",
+        }
+    }
+}
+
 /// Identity of a file within its tree, for finding hard links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId {

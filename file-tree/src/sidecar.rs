@@ -126,7 +126,7 @@ fn line(path: &[u8], lost: &Lost, metadata: &Metadata, target: Option<&[u8]>) ->
     let mut line = Map::new();
     insert_bytes(&mut line, "path", path);
     line.insert("not_kept".into(), lost.names().into());
-    line.insert("kind".into(), kind_name(metadata.kind).into());
+    line.insert("kind".into(), metadata.kind.name().into());
     line.insert("mode".into(), format!("{:04o}", metadata.mode).into());
     line.insert("uid".into(), metadata.uid.into());
     line.insert("gid".into(), metadata.gid.into());
@@ -171,17 +171,5 @@ fn insert_bytes(object: &mut Map<String, Value>, key: &str, bytes: &[u8]) {
     } else {
         object.insert(key.into(), printable(bytes).into());
         object.insert(format!("{key}_base64"), BASE64.encode(bytes).into());
-    }
-}
-
-fn kind_name(kind: FileKind) -> &'static str {
-    match kind {
-        FileKind::Regular => "file",
-        FileKind::Directory => "directory",
-        FileKind::Symlink => "symlink",
-        FileKind::Fifo => "fifo",
-        FileKind::CharDevice => "char",
-        FileKind::BlockDevice => "block",
-        FileKind::Socket => "socket",
     }
 }

@@ -1,13 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{BoxNode, Error, FileKind, FileTree, Result, name, printable};
+use crate::{BoxNode, Error, FileKind, FileTree, Node, Result, name};
 
 /// A directory of a tree as a tree of its own.
 #[derive(Clone)]
 pub struct SubTree {
-    tree: Arc<dyn FileTree>,
-    path: Vec<u8>,
+    root: Arc<dyn Node>,
 }
 
 impl SubTree {
@@ -15,10 +14,24 @@ impl SubTree {
     /// followed. An empty path is the whole tree.
     ///
     /// Fails with [`Error::NotFound`] or [`Error::NotADirectory`] if there is no such directory.
-    pub fn new(tree: Arc<dyn FileTree>, path: impl Into<Vec<u8>>) -> Result<Self> {
-        let below = Self { tree, path: path.into() };
-        match below.root()?.metadata().kind {
-            FileKind::Directory => Ok(below),
+    pub fn new(tree: &dyn FileTree, path: impl AsRef<[u8]>) -> Result<Self> {
+        let mut node = tree.root()?;
+        for component in path.as_ref().split(|&byte| byte == b'/').filter(|part| !part.is_empty()) {
+            if !name::is_safe(component) {
+                return Err(Error::NotFound);
+            }
+            node = node.lookup(component)?;
+        }
+        Self::at(node)
+    }
+
+    /// The tree below a directory that is open already.
+    ///
+    /// Fails with [`Error::NotADirectory`] if it is none.
+    pub fn at(directory: impl Into<Arc<dyn Node>>) -> Result<Self> {
+        let root = directory.into();
+        match root.metadata().kind {
+            FileKind::Directory => Ok(Self { root }),
             _ => Err(Error::NotADirectory),
         }
     }
@@ -26,19 +39,12 @@ impl SubTree {
 
 impl FileTree for SubTree {
     fn root(&self) -> Result<BoxNode> {
-        let mut node = self.tree.root()?;
-        for component in self.path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()) {
-            if !name::is_safe(component) {
-                return Err(Error::NotFound);
-            }
-            node = node.lookup(component)?;
-        }
-        Ok(node)
+        Ok(Box::new(Arc::clone(&self.root)))
     }
 }
 
 impl fmt::Debug for SubTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SubTree").field("path", &printable(&self.path)).finish_non_exhaustive()
+        f.debug_struct("SubTree").field("root", self.root.metadata()).finish()
     }
 }

@@ -7,7 +7,8 @@ use docker_rescue::file_tree::{BoxNode, FileKind, Report};
 use docker_rescue::{Overwrite, copy_out, copy_out_as_tar};
 
 use super::args::{General, Target};
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::progress::Progress;
 use crate::output::{json, message, text};

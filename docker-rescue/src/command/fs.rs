@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::args::{Fs, General};
 use super::{Outcome, copy, exit_for, open};
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{json, message, text, time};
 
@@ -68,7 +69,7 @@ fn list(source: &Source, path: &[u8], recursive: bool, general: &General) -> Out
         print_entry(last_name(path), &*node, general)?;
         return Ok(exit_for(source));
     }
-    let tree = SubTree::new(tree, path.to_vec()).map_err(|error| about(path, error))?;
+    let tree = SubTree::at(node)?;
     let mut damaged = false;
     let mut steps = walk(&tree);
     while let Some(step) = steps.next() {
@@ -147,25 +148,13 @@ fn mode_string(metadata: &Metadata) -> String {
     text
 }
 
-fn kind_name(kind: FileKind) -> &'static str {
-    match kind {
-        FileKind::Regular => "file",
-        FileKind::Directory => "directory",
-        FileKind::Symlink => "symlink",
-        FileKind::Fifo => "fifo",
-        FileKind::CharDevice => "char",
-        FileKind::BlockDevice => "block",
-        FileKind::Socket => "socket",
-    }
-}
-
 /// What `stat` tells, as JSON.
 fn describe(path: &[u8], node: &dyn Node) -> Map<String, Value> {
     let metadata = node.metadata();
     let mut object = Map::new();
     json::insert_bytes(&mut object, "path", path);
     let Value::Object(facts) = json!({
-        "kind": kind_name(metadata.kind),
+        "kind": metadata.kind.name(),
         "mode": format!("{:04o}", metadata.mode),
         "uid": metadata.uid,
         "gid": metadata.gid,

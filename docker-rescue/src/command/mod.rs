@@ -14,7 +14,8 @@ use docker_rescue::{Source, SourceOptions};
 pub(crate) use args::Cli;
 use args::{General, Verb};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output::message;
 
 type Outcome = Result<Exit, Failure>;

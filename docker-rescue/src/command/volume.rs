@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::args::{General, Volume};
 use super::{Outcome, copy, exit_for, fs, open};
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output::{json, message, table, text};
 
 pub(super) fn run(verb: &Volume, general: &General) -> Outcome {

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::guest_disk::Opened;
 use super::host_file::HostFile;
+use super::opened::Opened;
 use super::{Bytes, Error, Note, Result};
 
 /// A file that an image names.

@@ -5,7 +5,7 @@ use qcow2_reader::{Backing, Header, Qcow2};
 
 use super::beside::{NamedFile, open_beside, open_named};
 use super::bytes::read_vec;
-use super::guest_disk::Opened;
+use super::opened::Opened;
 use super::{Bytes, Error, Note, Result};
 
 /// How many images may stand on each other.

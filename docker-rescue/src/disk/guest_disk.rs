@@ -7,6 +7,7 @@ use qcow2_reader::{Qcow2, ReadAt};
 
 use super::format::{DiskFormat, recognise};
 use super::host_file::HostFile;
+use super::opened::Opened;
 use super::partitions::{self, PartitionTable};
 use super::vhdx::Vhdx;
 use super::vmdk::Vmdk;
@@ -31,13 +32,6 @@ enum Image {
     Qcow2(Arc<Qcow2<Bytes>>),
     Vhdx(Arc<Vhdx>),
     Vmdk(Arc<Vmdk>),
-}
-
-/// What is learnt on the way of opening an image.
-#[derive(Default)]
-pub(super) struct Opened {
-    pub(super) notes: Vec<Note>,
-    pub(super) also_read: Vec<PathBuf>,
 }
 
 /// How to open a disk.

@@ -26,6 +26,7 @@ mod guest_disk;
 mod guid;
 mod host_file;
 mod note;
+mod opened;
 mod partitions;
 mod slice;
 mod vhdx;

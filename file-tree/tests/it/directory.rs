@@ -169,14 +169,14 @@ fn a_sub_tree_is_written_alone() {
     let scratch = scratch();
     let copy = scratch.path().join("copy");
     let tree = std::sync::Arc::new(HostTree::open(".").expect("opens"));
-    let below = SubTree::new(tree.clone(), "src/tar").expect("is there");
+    let below = SubTree::new(&*tree, "src/tar").expect("is there");
     let report =
         write_directory(&below, &copy, &DirectoryOptions::default(), &Control::default()).expect("writes");
     assert!(report.is_complete());
     assert_eq!(fs::read(copy.join("mod.rs")).expect("copied"), fs::read("src/tar/mod.rs").expect("original"));
-    assert!(matches!(SubTree::new(tree.clone(), "src/lib.rs"), Err(Error::NotADirectory)));
-    assert!(matches!(SubTree::new(tree.clone(), "src/none"), Err(Error::NotFound)));
-    assert!(matches!(SubTree::new(tree, "src/.."), Err(Error::NotFound)));
+    assert!(matches!(SubTree::new(&*tree, "src/lib.rs"), Err(Error::NotADirectory)));
+    assert!(matches!(SubTree::new(&*tree, "src/none"), Err(Error::NotFound)));
+    assert!(matches!(SubTree::new(&*tree, "src/.."), Err(Error::NotFound)));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use self::header::SECTOR;
 use self::sparse::SparseExtent;
 use super::beside::{NamedFile, open_beside};
 use super::bytes::{read_in_pieces, read_vec};
-use super::guest_disk::Opened;
+use super::opened::Opened;
 use super::{Bytes, Error, Note, Result};
 
 /// The guest disk inside a VMDK.

@@ -1,17 +1,6 @@
 use std::sync::Arc;
 
-use file_tree::{
-    BoxNode, DataRange, DirEntry, Error, FileId, FileKind, FileTree, Metadata, Node, Result, Timestamp, Xattr,
-};
-
-/// A directory, opened already, as the root of a tree.
-pub(crate) struct DirectoryTree(pub(crate) Arc<dyn Node>);
-
-impl FileTree for DirectoryTree {
-    fn root(&self) -> Result<BoxNode> {
-        Ok(Box::new(Arc::clone(&self.0)))
-    }
-}
+use file_tree::{BoxNode, DataRange, DirEntry, Error, FileKind, FileTree, Metadata, Node, Result, Xattr};
 
 /// A tree of one file of any kind, in a root that is made up.
 pub(crate) struct OneFile {
@@ -21,23 +10,8 @@ pub(crate) struct OneFile {
 
 impl FileTree for OneFile {
     fn root(&self) -> Result<BoxNode> {
-        let now = Timestamp::default();
-        // No file has the inode number 0, so that the root is not taken for a further name of this one.
-        let metadata = Metadata {
-            kind: FileKind::Directory,
-            mode: 0o700,
-            uid: 0,
-            gid: 0,
-            size: 0,
-            allocated_bytes: 0,
-            links: 1,
-            id: FileId { device: 0, inode: 0 },
-            rdev: file_tree::Device::default(),
-            accessed: now,
-            modified: now,
-            changed: now,
-            created: None,
-        };
+        // No file has the inode number 0 that this leaves, so the root is not taken for a further name of this one.
+        let metadata = Metadata::new(FileKind::Directory);
         Ok(Box::new(Root { metadata, name: self.name.clone(), file: Arc::clone(&self.file) }))
     }
 }
