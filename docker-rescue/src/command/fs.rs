@@ -183,6 +183,26 @@ fn describe(path: &[u8], node: &dyn Node) -> Map<String, Value> {
     object
 }
 
+/// What [`describe`] tells, in the order for people.
+const STAT_LINES: [&str; 16] = [
+    "path",
+    "kind",
+    "target",
+    "mode",
+    "uid",
+    "gid",
+    "size",
+    "allocated_bytes",
+    "rdev",
+    "links",
+    "inode",
+    "modified",
+    "changed",
+    "accessed",
+    "created",
+    "error",
+];
+
 fn stat(node: &BoxNode, path: &[u8], general: &General) -> Result<(), Failure> {
     let mut object = describe(path, &**node);
     let xattrs = node.xattrs().map_err(|error| about(path, error))?;
@@ -208,11 +228,11 @@ fn stat(node: &BoxNode, path: &[u8], general: &General) -> Result<(), Failure> {
     }
 
     let mut out = stdout().lock();
-    for (key, value) in &object {
-        let value = match value {
-            Value::String(text) => printable(text.as_bytes()),
-            Value::Null => continue,
-            other => other.to_string(),
+    for key in STAT_LINES {
+        let value = match object.get(key) {
+            Some(Value::String(text)) => printable(text.as_bytes()),
+            None | Some(Value::Null) => continue,
+            Some(other) => other.to_string(),
         };
         writeln!(out, "{key:<16} {value}")?;
     }

@@ -154,8 +154,8 @@ fn part_line(part: &Part) -> String {
         Content::Unread(kind) => format!("{kind}, not read"),
         Content::Directory(_) => "files".to_owned(),
         _ => match &part.partition {
-            Some(partition) => format!("{}, nothing known in it", partition.kind),
-            None => "nothing known in it".to_owned(),
+            Some(partition) => format!("{}, nothing that is known", partition.kind),
+            None => "nothing that is known".to_owned(),
         },
     };
     format!("{place}{content}")
