@@ -39,13 +39,15 @@ fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout.trim_ascii() == b"0")
 }
 
-/// Looks in the system folders too: an ordinary user's `PATH` often lacks them.
-fn find_program(name: &str) -> Option<PathBuf> {
+/// Where programs are looked for: in the system folders too, which an ordinary user's `PATH` often lacks.
+fn program_folders() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from))
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
+    let system = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path).chain(system).collect()
+}
+
+fn find_program(name: &str) -> Option<PathBuf> {
+    program_folders().into_iter().map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 /// Runs a program to its end and returns its output; the test fails if the program does.
@@ -67,7 +69,10 @@ where
     I: IntoIterator<Item = S>,
     S: AsRef<std::ffi::OsStr>,
 {
-    let out: Output = Command::new("sh").args(["-euc", script, "sh"]).args(args).output().expect("sh runs");
+    let path = std::env::join_paths(program_folders()).expect("folders of PATH");
+    let mut shell = Command::new("sh");
+    let out: Output =
+        shell.env("PATH", path).args(["-euc", script, "sh"]).args(args).output().expect("sh runs");
     assert!(out.status.success(), "script failed: {}\n{script}", String::from_utf8_lossy(&out.stderr));
     out.stdout
 }

@@ -1,6 +1,6 @@
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use file_tree::{
@@ -38,31 +38,42 @@ pub fn copy_out(node: BoxNode, target: &Path, overwrite: Overwrite, control: &Co
         }
     }
 
+    let record = beside(target, ".not-kept.jsonl");
+    if overwrite == Overwrite::No && record.exists() {
+        return Err(Error::Exists { path: record });
+    }
     let landing = Landing::new(target);
-    let mut sidecar = target.as_os_str().to_owned();
-    sidecar.push(".not-kept.jsonl");
-    let options = DirectoryOptions::default().sidecar(sidecar);
+    let new_record = beside(landing.partial(), ".not-kept.jsonl");
+    let options = DirectoryOptions::default().sidecar(&new_record);
     let node: Arc<dyn Node> = Arc::from(node);
-    if is_directory {
-        let report = write_directory(&SubTree::at(node)?, landing.partial(), &options, control)?;
-        if report.is_finished() {
-            landing.complete()?;
-        }
+    let report = if is_directory {
+        write_directory(&SubTree::at(node)?, landing.partial(), &options, control)?
+    } else {
+        // The writer fills directories: a single file is written into one of its own, and moved out of it.
+        let tree = OneFile { name: b"file".to_vec(), file: node };
+        let mut report = write_directory(&tree, landing.partial(), &options, control)?;
+        report.written.directories = 0;
+        report
+    };
+    if !report.is_finished() || (!is_directory && report.failed_count > 0) {
         return Ok(report);
     }
 
-    // The writer fills directories: a single file is written into one of its own, and moved out of it.
-    let tree = OneFile { name: b"file".to_vec(), file: node };
-    let mut report = write_directory(&tree, landing.partial(), &options, control)?;
-    report.written.directories = 0;
-    if report.is_finished() && report.failed_count == 0 {
-        let written = landing.partial().join("file");
-        // A kind of file that cannot be created here is in the record beside it alone.
+    if is_directory {
+        landing.complete()?;
+    } else {
+        // A kind of file that cannot be created here is in the record alone.
         if report.not_kept.kinds == 0 {
-            fs::rename(written, target).map_err(|source| write_error("rename to", target, source))?;
+            rename(&landing.partial().join("file"), target)?;
         }
         fs::remove_dir(landing.partial())
             .map_err(|source| write_error("remove", landing.partial(), source))?;
+    }
+    if new_record.exists() {
+        rename(&new_record, &record)?;
+    } else if record.exists() {
+        // It told of the file that was replaced.
+        fs::remove_file(&record).map_err(|source| write_error("remove", &record, source))?;
     }
     Ok(report)
 }
@@ -78,6 +89,16 @@ pub fn copy_out_as_tar(node: BoxNode, name: &[u8], out: impl Write, control: &Co
     let mut report = write_tar(&tree, out, &TarOptions::default().prefix(""), control)?;
     report.written.directories = 0;
     Ok(report)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|source| write_error("rename to", to, source))
 }
 
 fn write_error(action: &'static str, path: &Path, source: io::Error) -> Error {

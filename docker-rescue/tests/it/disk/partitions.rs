@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use docker_rescue::disk::{Disk, FileSystem, Level, PartitionKind, PartitionTable, Scheme};
 use serde_json::Value;
@@ -157,8 +156,8 @@ fn a_damaged_gpt_is_read_from_its_copy() {
         assert_eq!(notes(&table), ["the GPT is damaged; its copy at the end of the disk is read"]);
         assert_eq!(table.partitions, whole);
         // sfdisk recovers the same.
-        let told = Command::new("sfdisk").arg("--json").arg(&disk).output().expect("runs");
-        let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+        let told = sh("sfdisk --json \"$1\" || true", [&disk]);
+        let told: Value = serde_json::from_slice(&told).expect("JSON");
         assert_eq!(told["partitiontable"]["partitions"].as_array().expect("a list").len(), 2);
     }
 }
