@@ -1,16 +1,16 @@
 use std::fmt;
 
-use crate::block_group::{descriptor_location, parse_inode_table};
 use crate::bytes::{to_u64, to_usize};
 use crate::device::{BlockDevice, Region};
 use crate::features::INCOMPAT_EA_INODE;
 use crate::inode::I_BLOCK_LEN;
 use crate::journal::{self, JournalState};
 use crate::mapping::{RunKind, inline, next_run};
+use crate::scrutiny::Scrutiny;
 use crate::units::BlockIndex;
 use crate::{
-    Error, File, FileExtents, FileKind, Inode, InodeNumber, OpenOptions, ReadAt, ReadDir, Result, Superblock,
-    Walk, Xattr, directory, path, superblock, xattr,
+    Corrupt, Error, File, FileExtents, FileKind, Finding, Inode, InodeNumber, OpenOptions, ReadAt, ReadDir,
+    Result, Superblock, Walk, Xattr, block_group, checksum, directory, path, superblock_search, xattr,
 };
 
 /// A file system of the kind ext2, ext3 or ext4, opened for reading.
@@ -35,15 +35,15 @@ impl<S: ReadAt> Ext4<S> {
 
     pub(crate) fn open_with(source: S, options: &OpenOptions) -> Result<Self> {
         let region = Region::new(source, options.offset);
-        let mut bytes = [0; superblock::LEN];
-        region.read(&mut bytes, superblock::OFFSET, "superblock").map_err(|error| match error {
-            // A source too short for a superblock has none.
-            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::UnexpectedEof => Error::NotExt4,
-            error => error,
-        })?;
-        let superblock = Superblock::parse(&bytes, region.in_source(superblock::OFFSET))?;
-        let device =
-            BlockDevice::new(region, superblock.block_size, superblock.blocks_count(), options.cache_bytes);
+        let mut scrutiny = Scrutiny::new(options);
+        let superblock = superblock_search::read(&region, &mut scrutiny)?;
+        let device = BlockDevice::new(
+            region,
+            superblock.block_size,
+            superblock.blocks_count(),
+            options.cache_bytes,
+            scrutiny,
+        );
         Ok(Self { device, superblock })
     }
 
@@ -57,6 +57,12 @@ impl<S: ReadAt> Ext4<S> {
     #[must_use]
     pub fn journal_state(&self) -> JournalState {
         journal::state(self)
+    }
+
+    /// The damage that was read past so far, by its place in the source; at most 10,000 are kept.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        self.device.scrutiny().findings()
     }
 
     /// The root directory.
@@ -73,8 +79,14 @@ impl<S: ReadAt> Ext4<S> {
         let bytes = bytes.get(offset..).unwrap_or_default();
         let bytes = bytes.get(..self.superblock.inode_size.into()).unwrap_or_default();
         let source_offset = self.device.offset_of(block).saturating_add(to_u64(offset));
-        Inode::parse(number, bytes, source_offset, &self.superblock)
-            .ok_or_else(|| Error::corrupt("inode", source_offset, "its mode is no file's").of_inode(number))
+        let corrupt = |detail| Corrupt::new("inode", source_offset, detail).of_inode(number);
+        let inode = Inode::parse(number, bytes, source_offset, &self.superblock)
+            .ok_or_else(|| corrupt("its mode is no file's"))?;
+        let scrutiny = self.device.scrutiny();
+        if scrutiny.seed().is_some_and(|seed| !checksum::inode(seed, &inode, bytes)) {
+            scrutiny.wrong_checksum(corrupt("its checksum is wrong"))?;
+        }
+        Ok(inode)
     }
 
     /// The block an inode lies in, and its byte offset there.
@@ -93,9 +105,7 @@ impl<S: ReadAt> Ext4<S> {
             );
         }
 
-        let (block, offset) = descriptor_location(superblock, group);
-        let descriptors = self.device.metadata(block, "group descriptor")?;
-        let table = parse_inode_table(superblock, descriptors.get(offset..).unwrap_or_default());
+        let table = block_group::read(&self.device, superblock, group)?.inode_table;
         let at = index.saturating_mul(superblock.inode_size.into());
         let block_size = superblock.block_size;
         Ok((table.plus(block_size.blocks_before(at)), to_usize(block_size.offset_in_block(at))))

@@ -4,7 +4,7 @@ use crate::bytes::to_u64;
 use crate::device::BlockDevice;
 use crate::mapping::{Run, RunKind, inline, next_run};
 use crate::units::BlockIndex;
-use crate::{Error, Ext4, Inode, ReadAt, Result, Superblock};
+use crate::{Error, Ext4, Inode, ReadAt, Result, Superblock, checksum};
 
 /// The entries of a directory, in the order they lie in; see [`Ext4::read_dir`](crate::Ext4::read_dir).
 ///
@@ -97,15 +97,13 @@ impl<'a, S: ReadAt> ReadDir<'a, S> {
             }
         };
         self.run = Some(run);
-        Some(self.load(start))
+        Some(self.load(start, block))
     }
 
-    fn load(&mut self, block: BlockIndex) -> Result<()> {
-        let bytes = self
-            .device
-            .metadata(block, "directory block")
+    fn load(&mut self, start: BlockIndex, block: u64) -> Result<()> {
+        let bytes = read_verified(self.device, self.directory, start, block)
             .map_err(|e| e.of_inode(self.directory.number()))?;
-        self.chunk = Chunk { bytes: bytes.to_vec(), position: 0, offset: self.device.offset_of(block) };
+        self.chunk = Chunk { bytes: bytes.to_vec(), position: 0, offset: self.device.offset_of(start) };
         Ok(())
     }
 
@@ -153,13 +151,25 @@ pub(super) fn read_directory_block<S: ReadAt>(
 ) -> Result<std::sync::Arc<[u8]>> {
     match next_run(device, directory, block.into()) {
         Some(Run { first, kind: RunKind::Data(start), .. }) if first == u64::from(block) => {
-            device.metadata(start, "directory block")
+            read_verified(device, directory, start, block.into())
         }
         Some(Run { kind: RunKind::Damaged(error), .. }) => Err(error),
         _ => {
             Err(Error::corrupt("directory index", directory.offset, "it leads to a block that is not there"))
         }
     }
+}
+
+/// The bytes of a directory's block that lies at `start`; it is the `block`th of the directory.
+fn read_verified<S: ReadAt>(
+    device: &BlockDevice<S>,
+    directory: &Inode,
+    start: BlockIndex,
+    block: u64,
+) -> Result<std::sync::Arc<[u8]>> {
+    device.verified(start, "directory block", Some(directory.number()), |seed, bytes| {
+        checksum::directory_block(seed, directory, bytes, block == 0)
+    })
 }
 
 /// Looks for a name in the entries of one block.

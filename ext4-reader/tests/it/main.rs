@@ -4,6 +4,7 @@
 mod support;
 
 mod allocation;
+mod checksums;
 mod damage;
 mod exercise;
 mod failing_reads;
@@ -13,6 +14,8 @@ mod partial_damage;
 mod refusals;
 
 // What follows asks the kernel or e2fsprogs.
+#[cfg(target_os = "linux")]
+mod backups;
 #[cfg(target_os = "linux")]
 mod bombs;
 #[cfg(target_os = "linux")]
