@@ -13,13 +13,14 @@ use crate::{Corrupt, Error, ReadAt, Result, Superblock};
 /// What the descriptor of a group says.
 ///
 /// ```text
-/// 0x00 block bitmap  0x04 inode bitmap  0x08 inode table  0x12 flags (16 bits)  0x1a checksum of the inode bitmap, low
-/// 0x18 checksum of the block bitmap, low  0x1c inodes never used, at the end of the table  0x1e checksum
-/// from here on with `64bit`: 0x20, 0x24, 0x28 the high halves of the first three  0x32 0x38 0x3a those of the others
+/// 0x00 block bitmap  0x04 inode bitmap  0x08 inode table  0x12 flags (16 bits)  0x1c inodes never used, at the end of the
+/// table  0x1e checksum (16 bits)   with `64bit` the high halves: 0x28 of the inode table  0x32 of the inodes never used
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GroupDescriptor {
     pub(crate) inode_table: BlockIndex,
+    /// How many inodes at the start of the table may have been used.
+    pub(crate) inodes_ever_used: u32,
 }
 
 /// The descriptor of a group.
@@ -33,7 +34,10 @@ pub(crate) fn read<S: ReadAt>(
     let block = set.primary();
     let bytes = device.mended(block, STRUCTURE, |bytes| set.mend(bytes))?;
     let at = set.position(group);
-    let descriptor = GroupDescriptor::parse(superblock, bytes.get(at..).unwrap_or_default());
+    let mut descriptor = GroupDescriptor::parse(superblock, bytes.get(at..).unwrap_or_default());
+    if device.scrutiny().recovers() && set.flaw(group, &bytes).is_some() {
+        descriptor.inodes_ever_used = superblock.inodes_per_group.get();
+    }
     if superblock.holds_inode_table(descriptor.inode_table) {
         return Ok(descriptor);
     }
@@ -42,6 +46,7 @@ pub(crate) fn read<S: ReadAt>(
 }
 
 const STRUCTURE: &str = "group descriptor";
+const FLAG_INODES_UNUSED: u16 = 0x1;
 
 impl GroupDescriptor {
     fn parse(superblock: &Superblock, descriptor: &[u8]) -> Self {
@@ -51,7 +56,17 @@ impl GroupDescriptor {
         let block = |low, high| {
             BlockIndex(if wide { fields.u64_split(low, high) } else { u64::from(fields.u32(low)) })
         };
-        Self { inode_table: block(0x08, 0x28) }
+        let never_used =
+            u32::from(fields.u16(0x1c)) | if wide { u32::from(fields.u16(0x32)) << 16 } else { 0 };
+        let all = superblock.inodes_per_group.get();
+        let counts =
+            superblock.metadata_seed.is_some() || superblock.features().has_ro_compat(RO_COMPAT_UNINIT_BG);
+        let inodes_ever_used = match fields.u16(0x12) & FLAG_INODES_UNUSED {
+            _ if !counts => all,
+            0 => all.checked_sub(never_used).unwrap_or(all),
+            _ => 0,
+        };
+        Self { inode_table: block(0x08, 0x28), inodes_ever_used }
     }
 }
 

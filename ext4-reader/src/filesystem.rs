@@ -9,8 +9,9 @@ use crate::mapping::{RunKind, inline, next_run};
 use crate::scrutiny::Scrutiny;
 use crate::units::BlockIndex;
 use crate::{
-    Corrupt, Error, File, FileExtents, FileKind, Finding, Inode, InodeNumber, OpenOptions, ReadAt, ReadDir,
-    Result, Superblock, Walk, Xattr, block_group, checksum, directory, path, superblock_search, xattr,
+    Corrupt, DirEntry, Error, File, FileExtents, FileKind, Finding, Inode, InodeNumber, OpenOptions, ReadAt,
+    ReadDir, Result, Scan, Superblock, Walk, Xattr, block_group, checksum, directory, path, salvage,
+    superblock_search, xattr,
 };
 
 /// A file system of the kind ext2, ext3 or ext4, opened for reading.
@@ -79,12 +80,18 @@ impl<S: ReadAt> Ext4<S> {
         let bytes = bytes.get(offset..).unwrap_or_default();
         let bytes = bytes.get(..self.superblock.inode_size.into()).unwrap_or_default();
         let source_offset = self.device.offset_of(block).saturating_add(to_u64(offset));
-        let corrupt = |detail| Corrupt::new("inode", source_offset, detail).of_inode(number);
-        let inode = Inode::parse(number, bytes, source_offset, &self.superblock)
-            .ok_or_else(|| corrupt("its mode is no file's"))?;
+        let inode = Inode::parse(number, bytes, source_offset, &self.superblock).ok_or_else(|| {
+            Error::corrupt("inode", source_offset, "its mode is no file's").of_inode(number)
+        })?;
+        self.verified_inode(inode, bytes)
+    }
+
+    /// The inode that was parsed out of `bytes`, if its checksum does not stand against it.
+    pub(crate) fn verified_inode(&self, inode: Inode, bytes: &[u8]) -> Result<Inode> {
         let scrutiny = self.device.scrutiny();
         if scrutiny.seed().is_some_and(|seed| !checksum::inode(seed, &inode, bytes)) {
-            scrutiny.wrong_checksum(corrupt("its checksum is wrong"))?;
+            let damage = Corrupt::new("inode", inode.offset, "its checksum is wrong");
+            scrutiny.wrong_checksum(damage.of_inode(inode.number()))?;
         }
         Ok(inode)
     }
@@ -143,6 +150,24 @@ impl<S: ReadAt> Ext4<S> {
     #[must_use]
     pub fn walk(&self, directory: &Inode) -> Walk<'_, S> {
         Walk::new(self, directory)
+    }
+
+    /// All inodes in use, in the order of their numbers, whether a path leads to them or not: the reserved ones too.
+    ///
+    /// Inode tables are read in large pieces and not kept, so that this is the fastest way to meet every file.
+    #[must_use]
+    pub fn scan(&self) -> Scan<'_, S> {
+        Scan::in_use(self)
+    }
+
+    /// The files that no path leads to, as the entries of `lost+found` that `e2fsck` would make of them: `#` and the
+    /// number of the inode. What a lost directory holds is found in it.
+    ///
+    /// This walks the whole tree and scans all inodes. What cannot be read in doing so is passed over; a directory that
+    /// cannot be read may be why its files are here.
+    #[must_use]
+    pub fn lost_files(&self) -> Vec<DirEntry> {
+        salvage::lost_files(self)
     }
 
     /// The target of a symbolic link, byte for byte.

@@ -7,7 +7,7 @@ use crate::features::{
     INCOMPAT_RECOVER, RO_COMPAT_BIGALLOC, RO_COMPAT_METADATA_CSUM, RO_COMPAT_SPARSE_SUPER,
 };
 use crate::units::{BlockIndex, BlockSize};
-use crate::{Error, Result};
+use crate::{Error, InodeNumber, Result};
 
 /// Where the superblock lies, in bytes, whatever the block size.
 pub(crate) const OFFSET: u64 = 1024;
@@ -29,7 +29,7 @@ const FLAG_UNSIGNED_HASH: u32 = 0x2;
 /// 0x5a group of this copy  0x5c compat  0x60 incompat  0x64 ro_compat  0x68 UUID
 /// 0x78 label  0x88 last mount point  0xe0 journal inode  0xe8 orphans  0xec hash seed  0xfc hash version
 /// 0xfe descriptor size  0x104 first meta_bg  0x150 blocks, high  0x158 free blocks, high  0x160 flags
-/// 0x24c groups with backups (sparse_super2)  0x270 checksum seed  0x3fc checksum
+/// 0x240 0x244 0x26c quota inodes  0x24c groups with backups (sparse_super2)  0x280 orphan file  0x270 checksum seed  0x3fc checksum
 /// ```
 #[derive(Debug, Clone)]
 pub struct Superblock {
@@ -45,6 +45,8 @@ pub struct Superblock {
     pub(crate) descriptor_size: NonZeroU16,
     pub(crate) first_meta_bg: u32,
     pub(crate) journal_inode: u32,
+    /// The journal, the quotas and the orphan file: they have no name, and numbers of their own choice.
+    pub(crate) system_inodes: [InodeNumber; 5],
     /// What checksums of metadata begin with, if there are any.
     pub(crate) metadata_seed: Option<u32>,
     /// The group this copy lies in; revision 0 does not say.
@@ -124,6 +126,7 @@ impl Superblock {
             descriptor_size,
             first_meta_bg: fields.u32(0x104),
             journal_inode: fields.u32(0xe0),
+            system_inodes: [0xe0, 0x240, 0x244, 0x26c, 0x280].map(|at| InodeNumber(fields.u32(at))),
             metadata_seed: features.has_ro_compat(RO_COMPAT_METADATA_CSUM).then(|| {
                 if features.has_incompat(INCOMPAT_CSUM_SEED) {
                     fields.u32(0x270)

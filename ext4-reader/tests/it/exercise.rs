@@ -29,7 +29,7 @@ pub(crate) fn exercise<S: ReadAt>(fs: &Ext4<S>) -> usize {
         }
         done += usize::from(fs.lookup_in(&inode, b"absent").is_ok());
     }
-    done + paths(fs)
+    done + paths(fs) + fs.lost_files().len() + fs.findings().len()
 }
 
 fn attributes<S: ReadAt>(fs: &Ext4<S>, inode: &Inode) -> usize {

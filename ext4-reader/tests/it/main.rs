@@ -19,6 +19,8 @@ mod backups;
 #[cfg(target_os = "linux")]
 mod bombs;
 #[cfg(target_os = "linux")]
+mod corpus;
+#[cfg(target_os = "linux")]
 mod feature_matrix;
 #[cfg(target_os = "linux")]
 mod file_contents;
@@ -28,6 +30,8 @@ mod image;
 mod inode_fields;
 #[cfg(target_os = "linux")]
 mod journal_state;
+#[cfg(target_os = "linux")]
+mod lost;
 #[cfg(target_os = "linux")]
 mod names;
 #[cfg(target_os = "linux")]
