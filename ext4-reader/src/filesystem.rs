@@ -266,7 +266,7 @@ impl<S: ReadAt> Ext4<S> {
             if !piece.is_empty() {
                 match run.kind {
                     RunKind::Data(first) => self.device.read(piece, first, within, "file content")?,
-                    RunKind::Unwritten => piece.fill(0),
+                    RunKind::Unwritten(_) => piece.fill(0),
                     RunKind::Damaged(error) => return Err(error),
                 }
             }

@@ -223,11 +223,8 @@ impl Entry {
         let skipped = first.saturating_sub(self.first);
         let blocks = self.len().checked_sub(skipped).filter(|&blocks| blocks > 0)?;
         let start = u64::from(high) << 32 | u64::from(middle) << 16 | u64::from(low);
-        let kind = if len > MAX_WRITTEN_LEN {
-            RunKind::Unwritten
-        } else {
-            RunKind::Data(BlockIndex(start).plus(skipped))
-        };
+        let start = BlockIndex(start).plus(skipped);
+        let kind = if len > MAX_WRITTEN_LEN { RunKind::Unwritten(start) } else { RunKind::Data(start) };
         Some(Run { first, blocks, kind })
     }
 }
