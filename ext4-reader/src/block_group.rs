@@ -13,14 +13,26 @@ use crate::{Corrupt, Error, ReadAt, Result, Superblock};
 /// What the descriptor of a group says.
 ///
 /// ```text
-/// 0x00 block bitmap  0x04 inode bitmap  0x08 inode table  0x12 flags (16 bits)  0x1c inodes never used, at the end of the
-/// table  0x1e checksum (16 bits)   with `64bit` the high halves: 0x28 of the inode table  0x32 of the inodes never used
+/// 0x00 block bitmap  0x04 inode bitmap  0x08 inode table  then 16 bits each: 0x12 flags  0x18 block bitmap's checksum
+/// 0x1a inode bitmap's checksum  0x1c inodes never used, at the end of the table  0x1e checksum
+/// with `64bit` the high halves of the same in the same order: 0x20  0x24  0x28  0x32 of the inodes  0x38  0x3a
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GroupDescriptor {
+    /// `None` if nothing of the group is in use.
+    pub(crate) block_bitmap: Option<Bitmap>,
+    /// `None` if no inode of the group was ever used.
+    pub(crate) inode_bitmap: Option<Bitmap>,
     pub(crate) inode_table: BlockIndex,
     /// How many inodes at the start of the table may have been used.
     pub(crate) inodes_ever_used: u32,
+}
+
+/// Where a bitmap lies, and its checksum in halves; short descriptors have only the low one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bitmap {
+    pub(crate) block: BlockIndex,
+    pub(crate) checksum: (u16, Option<u16>),
 }
 
 /// The descriptor of a group.
@@ -47,6 +59,7 @@ pub(crate) fn read<S: ReadAt>(
 
 const STRUCTURE: &str = "group descriptor";
 const FLAG_INODES_UNUSED: u16 = 0x1;
+const FLAG_BLOCKS_UNUSED: u16 = 0x2;
 
 impl GroupDescriptor {
     fn parse(superblock: &Superblock, descriptor: &[u8]) -> Self {
@@ -61,12 +74,20 @@ impl GroupDescriptor {
         let all = superblock.inodes_per_group.get();
         let counts =
             superblock.metadata_seed.is_some() || superblock.features().has_ro_compat(RO_COMPAT_UNINIT_BG);
-        let inodes_ever_used = match fields.u16(0x12) & FLAG_INODES_UNUSED {
-            _ if !counts => all,
-            0 => all.checked_sub(never_used).unwrap_or(all),
-            _ => 0,
+        let unused = |flag: u16| counts && fields.u16(0x12) & flag != 0;
+        let inodes_ever_used = match unused(FLAG_INODES_UNUSED) {
+            true => 0,
+            false if counts => all.checked_sub(never_used).unwrap_or(all),
+            false => all,
         };
-        Self { inode_table: block(0x08, 0x28), inodes_ever_used }
+        let bitmap =
+            |block, low, high| Bitmap { block, checksum: (fields.u16(low), wide.then(|| fields.u16(high))) };
+        Self {
+            block_bitmap: (!unused(FLAG_BLOCKS_UNUSED)).then(|| bitmap(block(0x00, 0x20), 0x18, 0x38)),
+            inode_bitmap: (!unused(FLAG_INODES_UNUSED)).then(|| bitmap(block(0x04, 0x24), 0x1a, 0x3a)),
+            inode_table: block(0x08, 0x28),
+            inodes_ever_used,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::scrutiny::Scrutiny;
 use crate::units::BlockIndex;
 use crate::{
     Corrupt, DirEntry, Error, File, FileExtents, FileKind, Finding, Inode, InodeNumber, OpenOptions, ReadAt,
-    ReadDir, Result, Scan, Superblock, Walk, Xattr, block_group, checksum, directory, path, salvage,
+    ReadDir, Remains, Result, Scan, Superblock, Walk, Xattr, block_group, checksum, directory, path, salvage,
     superblock_search, xattr,
 };
 
@@ -170,6 +170,19 @@ impl<S: ReadAt> Ext4<S> {
         salvage::lost_files(self)
     }
 
+    /// The inodes of deleted files, in the order of their numbers, as far as their places were not used again. What they
+    /// were called is not known.
+    #[must_use]
+    pub fn deleted(&self) -> Scan<'_, S> {
+        Scan::deleted(self)
+    }
+
+    /// What remains of a deleted file's content, by its map and by the bitmaps of what is in use. It is read like any
+    /// other file's.
+    pub fn remains(&self, deleted: &Inode) -> Result<Remains> {
+        salvage::remains(self, deleted)
+    }
+
     /// The target of a symbolic link, byte for byte.
     pub fn read_link(&self, link: &Inode) -> Result<Vec<u8>> {
         if link.kind() != FileKind::Symlink {
@@ -197,7 +210,7 @@ impl<S: ReadAt> Ext4<S> {
 
     /// Whether the target stands in `i_block`, in place of pointers: the link then has no block but that of attributes.
     /// With `ea_inode` the blocks of attributes in inodes count as the link's own, and its length alone decides.
-    fn is_fast_link(&self, link: &Inode) -> bool {
+    pub(crate) fn is_fast_link(&self, link: &Inode) -> bool {
         let attribute_bytes =
             if link.attribute_block == 0 { 0 } else { self.superblock.cluster_size_bytes() };
         link.size() < to_u64(I_BLOCK_LEN)

@@ -48,7 +48,7 @@ pub use inode::{Device, FileKind, Inode};
 pub use journal::JournalState;
 pub use mapping::{ExtentKind, FileExtent, FileExtents};
 pub use options::{OpenOptions, Tolerance};
-pub use salvage::Scan;
+pub use salvage::{Remains, Scan};
 pub use source::{FromFn, ReadAt, from_fn};
 pub use superblock::{HashSigns, Superblock};
 pub use timestamp::Timestamp;

@@ -6,8 +6,8 @@ mod crc32c;
 mod structures;
 
 pub(crate) use structures::{
-    DescriptorSeed, attribute_block, directory_block, extent_block, group_descriptor, inode, metadata_seed,
-    superblock,
+    DescriptorSeed, attribute_block, bitmap, directory_block, extent_block, group_descriptor, inode,
+    metadata_seed, superblock,
 };
 
 /// What becomes of a structure whose checksum is wrong. File systems without checksums have nothing to verify.

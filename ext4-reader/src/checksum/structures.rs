@@ -111,6 +111,12 @@ pub(crate) fn attribute_block(seed: u32, number: u64, block: &[u8]) -> bool {
     has_at(block, 16, crc32c(crc32c(crc, &[0; 4]), behind))
 }
 
+/// The checksum of a bitmap stands in the descriptor of its group; in a short one only the low half.
+pub(crate) fn bitmap(seed: u32, covered: &[u8], (low, high): (u16, Option<u16>)) -> bool {
+    let crc = crc32c(seed, covered);
+    low_16(crc) == low && high.is_none_or(|high| low_16(crc >> 16) == high)
+}
+
 /// What the checksums of all that belongs to one file begin with.
 fn inode_seed(seed: u32, inode: &Inode) -> u32 {
     crc32c(crc32c(seed, &inode.number().0.to_le_bytes()), &inode.generation().to_le_bytes())

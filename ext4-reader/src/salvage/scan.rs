@@ -2,7 +2,7 @@ use crate::block_group::{self, GroupDescriptor};
 use crate::bytes::{to_u64, to_usize};
 use crate::{Ext4, Inode, InodeNumber, ReadAt, Result};
 
-/// All inodes in use, by number; see [`Ext4::scan`].
+/// Inodes by number; see [`Ext4::scan`] and [`Ext4::deleted`].
 ///
 /// What cannot be read is an `Err`, and the scan goes on with the rest.
 #[derive(Debug)]
@@ -45,6 +45,11 @@ impl<'a, S: ReadAt> Scan<'a, S> {
         let table_blocks = superblock.inode_table_blocks().max(1);
         let fit = self.filesystem.device().present_blocks().checked_div(table_blocks).unwrap_or(0);
         superblock.group_count().min(fit.saturating_add(1))
+    }
+
+    /// The inodes of deleted files.
+    pub(crate) fn deleted(filesystem: &'a Ext4<S>) -> Self {
+        Self::new(filesystem, |inode| inode.links() == 0)
     }
 
     /// Reads the next piece; `None` behind the last.

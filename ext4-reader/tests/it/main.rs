@@ -21,6 +21,8 @@ mod bombs;
 #[cfg(target_os = "linux")]
 mod corpus;
 #[cfg(target_os = "linux")]
+mod deleted;
+#[cfg(target_os = "linux")]
 mod feature_matrix;
 #[cfg(target_os = "linux")]
 mod file_contents;
