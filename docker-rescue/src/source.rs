@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use data_root_reader::{DataRoot, Finding, Reach};
-use ext4_reader::{Ext4, JournalState};
+use ext4_reader::{Ext4, JournalState, Tolerance};
 use file_tree::{FileTree, HostTree};
 
 use crate::disk::{Disk, FileSystem, Level, Note, OpenOptions, Partition, PartitionTable};
@@ -267,20 +267,40 @@ fn parts(disk: &Disk, table: &PartitionTable, only: Option<u32>) -> Result<Vec<P
 
 impl Content {
     fn recognise(disk: &Disk, offset: u64, len: u64) -> Self {
-        let recognised = match FileSystem::recognise(&disk.slice(offset, len)) {
+        let part = disk.slice(offset, len);
+        let recover = ext4_reader::OpenOptions::new().tolerance(Tolerance::Recover);
+        let recognised = match FileSystem::recognise(&part) {
             Ok(Some(recognised)) => recognised,
             // The place of a superblock could not be read; then ext4's own reader says so best.
             Err(_) => FileSystem::Ext4,
-            Ok(None) => return Self::Unknown,
+            Ok(None) => {
+                // The superblock may be gone, and its backups not.
+                let bytes = ext4_reader::from_fn(part.len(), |buf: &mut [u8], at| {
+                    qcow2_reader::ReadAt::read_exact_at(&part, buf, at)
+                });
+                match recover.open(bytes) {
+                    Ok(_) => FileSystem::Ext4,
+                    Err(_) => return Self::Unknown,
+                }
+            }
         };
         if !recognised.is_ext() {
             return Self::Unread(recognised);
         }
-        match ext4_reader::OpenOptions::new().offset(offset).open(disk.clone()) {
+        match recover.offset(offset).open(disk.clone()) {
             Ok(filesystem) => Self::Ext4 { kind: recognised, filesystem: Arc::new(filesystem) },
             Err(error) => Self::Unopened { kind: recognised, error },
         }
     }
+}
+
+/// The damage that was read past so far; of much of it, the first few and how much more there is.
+fn findings(filesystem: &Ext4<Disk>) -> impl Iterator<Item = String> {
+    const SHOWN: usize = 10;
+    let findings = filesystem.findings();
+    let more = findings.len().saturating_sub(SHOWN);
+    let rest = (more > 0).then(|| format!("{more} more such findings"));
+    findings.into_iter().take(SHOWN).map(|finding| finding.to_string()).chain(rest)
 }
 
 impl Part {
@@ -311,6 +331,7 @@ impl Part {
         }
         match &self.content {
             Content::Ext4 { filesystem, .. } => {
+                notes.extend(findings(filesystem).map(|finding| warning(format!("{self}: {finding}"))));
                 let superblock = filesystem.superblock();
                 if superblock.is_marked_erroneous() {
                     notes.push(warning(format!(

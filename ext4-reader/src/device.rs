@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::cache::BlockCache;
+use crate::scrutiny::Scrutiny;
 use crate::units::{BlockIndex, BlockSize};
-use crate::{Error, ReadAt, Result};
+use crate::{Corrupt, Error, InodeNumber, ReadAt, Result};
 
 /// The source from which a file system is read, by bytes before the block size is known.
 pub(crate) struct Region<S> {
@@ -42,6 +43,7 @@ pub(crate) struct BlockDevice<S> {
     blocks_count: u64,
     present_blocks: u64,
     cache: BlockCache,
+    scrutiny: Scrutiny,
 }
 
 impl<S: ReadAt> BlockDevice<S> {
@@ -50,10 +52,15 @@ impl<S: ReadAt> BlockDevice<S> {
         block_size: BlockSize,
         blocks_count: u64,
         cache_bytes: usize,
+        scrutiny: Scrutiny,
     ) -> Self {
         let cache = BlockCache::new(cache_bytes, block_size.len());
         let present_blocks = blocks_count.min(block_size.blocks_for(region.size()));
-        Self { region, block_size, blocks_count, present_blocks, cache }
+        Self { region, block_size, blocks_count, present_blocks, cache, scrutiny }
+    }
+
+    pub(crate) fn scrutiny(&self) -> &Scrutiny {
+        &self.scrutiny
     }
 
     /// How many blocks can be read at most: the source may end before the file system does.
@@ -77,11 +84,43 @@ impl<S: ReadAt> BlockDevice<S> {
 
     /// A whole block of metadata, from the cache if it was read lately.
     pub(crate) fn metadata(&self, block: BlockIndex, structure: &'static str) -> Result<Arc<[u8]>> {
+        self.mended(block, structure, |bytes| bytes)
+    }
+
+    /// The same for a block with a checksum. It is verified where the block is read from the source: what the cache holds
+    /// was.
+    pub(crate) fn verified(
+        &self,
+        block: BlockIndex,
+        structure: &'static str,
+        owner: Option<InodeNumber>,
+        is_right: impl FnOnce(u32, &[u8]) -> bool,
+    ) -> Result<Arc<[u8]>> {
+        self.mended(block, structure, |bytes| {
+            let bytes = bytes?;
+            if self.scrutiny.seed().is_some_and(|seed| !is_right(seed, &bytes)) {
+                let damage = Corrupt::new(structure, self.offset_of(block), "its checksum is wrong");
+                self.scrutiny.wrong_checksum(match owner {
+                    Some(number) => damage.of_inode(number),
+                    None => damage,
+                })?;
+            }
+            Ok(bytes)
+        })
+    }
+
+    /// The same, after `mend` has seen, and perhaps changed, what was read from the source.
+    pub(crate) fn mended(
+        &self,
+        block: BlockIndex,
+        structure: &'static str,
+        mend: impl FnOnce(Result<Vec<u8>>) -> Result<Vec<u8>>,
+    ) -> Result<Arc<[u8]>> {
         if let Some(found) = self.cache.find(block) {
             return Ok(found);
         }
         let mut bytes = vec![0; self.block_size.len()];
-        self.read(&mut bytes, block, 0, structure)?;
+        let bytes = mend(self.read(&mut bytes, block, 0, structure).map(|()| bytes))?;
         let bytes: Arc<[u8]> = bytes.into();
         self.cache.insert(block, Arc::clone(&bytes));
         Ok(bytes)

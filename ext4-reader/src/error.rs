@@ -65,7 +65,7 @@ impl Error {
         offset: u64,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self::Corrupt(Corrupt { structure, offset, inode: None, detail: detail.into() })
+        Self::Corrupt(Corrupt::new(structure, offset, detail))
     }
 
     /// Adds which inode is concerned.
@@ -101,6 +101,16 @@ pub struct Corrupt {
 }
 
 impl Corrupt {
+    pub(crate) fn new(structure: &'static str, offset: u64, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { structure, offset, inode: None, detail: detail.into() }
+    }
+
+    /// Adds which inode is concerned.
+    pub(crate) fn of_inode(mut self, number: InodeNumber) -> Self {
+        self.inode.get_or_insert(number);
+        self
+    }
+
     /// The structure, in ext4's words.
     #[must_use]
     pub fn structure(&self) -> &'static str {

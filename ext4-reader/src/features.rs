@@ -21,12 +21,16 @@ pub(crate) const INCOMPAT_RECOVER: u32 = 0x4;
 pub(crate) const INCOMPAT_JOURNAL_DEV: u32 = 0x8;
 pub(crate) const INCOMPAT_META_BG: u32 = 0x10;
 pub(crate) const INCOMPAT_64BIT: u32 = 0x80;
+pub(crate) const INCOMPAT_FLEX_BG: u32 = 0x200;
 pub(crate) const INCOMPAT_EA_INODE: u32 = 0x400;
+pub(crate) const INCOMPAT_CSUM_SEED: u32 = 0x2000;
 pub(crate) const INCOMPAT_LARGEDIR: u32 = 0x4000;
 
 pub(crate) const RO_COMPAT_SPARSE_SUPER: u32 = 0x1;
 pub(crate) const RO_COMPAT_HUGE_FILE: u32 = 0x8;
+pub(crate) const RO_COMPAT_UNINIT_BG: u32 = 0x10;
 pub(crate) const RO_COMPAT_BIGALLOC: u32 = 0x200;
+pub(crate) const RO_COMPAT_METADATA_CSUM: u32 = 0x400;
 
 const COMPAT: [(u32, &str); 13] = [
     (0x1, "dir_prealloc"),
@@ -54,10 +58,10 @@ const INCOMPAT: [(u32, &str, bool); 16] = [
     (0x40, "extent", true),
     (INCOMPAT_64BIT, "64bit", true),
     (0x100, "mmp", true),
-    (0x200, "flex_bg", true),
+    (INCOMPAT_FLEX_BG, "flex_bg", true),
     (INCOMPAT_EA_INODE, "ea_inode", true),
     (0x1000, "dirdata", false),
-    (0x2000, "metadata_csum_seed", true),
+    (INCOMPAT_CSUM_SEED, "metadata_csum_seed", true),
     (INCOMPAT_LARGEDIR, "large_dir", true),
     (0x8000, "inline_data", true),
     (0x10000, "encrypt", true),
@@ -69,13 +73,13 @@ const RO_COMPAT: [(u32, &str); 17] = [
     (0x2, "large_file"),
     (0x4, "btree_dir"),
     (RO_COMPAT_HUGE_FILE, "huge_file"),
-    (0x10, "uninit_bg"),
+    (RO_COMPAT_UNINIT_BG, "uninit_bg"),
     (0x20, "dir_nlink"),
     (0x40, "extra_isize"),
     (0x80, "snapshot"),
     (0x100, "quota"),
     (RO_COMPAT_BIGALLOC, "bigalloc"),
-    (0x400, "metadata_csum"),
+    (RO_COMPAT_METADATA_CSUM, "metadata_csum"),
     (0x800, "replica"),
     (0x1000, "read-only"),
     (0x2000, "project"),
@@ -107,17 +111,25 @@ impl Features {
         self.ro_compat & bit != 0
     }
 
-    /// Refuses what a reader must know and this one does not.
-    pub(crate) fn refuse_unknown(&self) -> Result<()> {
+    /// A journal device has a superblock too, but no files.
+    pub(crate) fn refuse_journal_device(&self) -> Result<()> {
         if self.has_incompat(INCOMPAT_JOURNAL_DEV) {
             return Err(Error::Unsupported("a journal device, which holds no files,".to_owned()));
         }
+        Ok(())
+    }
+
+    /// Refuses what a reader must know and this one does not.
+    pub(crate) fn refuse_unknown(&self) -> Result<()> {
+        self.unknown_to_reader().map_or(Ok(()), |unknown| Err(Error::Unsupported(unknown)))
+    }
+
+    /// What a reader must know and this one does not.
+    pub(crate) fn unknown_to_reader(&self) -> Option<String> {
         let read = INCOMPAT.iter().filter(|feature| feature.2).fold(0, |bits, feature| bits | feature.0);
         let refused = Self { compat: 0, incompat: self.incompat & !read, ro_compat: 0 };
-        match refused.names().as_slice() {
-            [] => Ok(()),
-            names => Err(Error::Unsupported(format!("the feature {}", names.join(", ")))),
-        }
+        let names = refused.names();
+        (!names.is_empty()).then(|| format!("the feature {}", names.join(", ")))
     }
 }
 

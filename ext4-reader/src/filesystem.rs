@@ -1,16 +1,17 @@
 use std::fmt;
 
-use crate::block_group::{descriptor_location, parse_inode_table};
 use crate::bytes::{to_u64, to_usize};
 use crate::device::{BlockDevice, Region};
 use crate::features::INCOMPAT_EA_INODE;
 use crate::inode::I_BLOCK_LEN;
 use crate::journal::{self, JournalState};
 use crate::mapping::{RunKind, inline, next_run};
+use crate::scrutiny::Scrutiny;
 use crate::units::BlockIndex;
 use crate::{
-    Error, File, FileExtents, FileKind, Inode, InodeNumber, OpenOptions, ReadAt, ReadDir, Result, Superblock,
-    Walk, Xattr, directory, path, superblock, xattr,
+    Corrupt, DirEntry, Error, File, FileExtents, FileKind, Finding, Inode, InodeNumber, OpenOptions, ReadAt,
+    ReadDir, Remains, Result, Scan, Superblock, Walk, Xattr, block_group, checksum, directory, path, salvage,
+    superblock_search, xattr,
 };
 
 /// A file system of the kind ext2, ext3 or ext4, opened for reading.
@@ -35,15 +36,15 @@ impl<S: ReadAt> Ext4<S> {
 
     pub(crate) fn open_with(source: S, options: &OpenOptions) -> Result<Self> {
         let region = Region::new(source, options.offset);
-        let mut bytes = [0; superblock::LEN];
-        region.read(&mut bytes, superblock::OFFSET, "superblock").map_err(|error| match error {
-            // A source too short for a superblock has none.
-            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::UnexpectedEof => Error::NotExt4,
-            error => error,
-        })?;
-        let superblock = Superblock::parse(&bytes, region.in_source(superblock::OFFSET))?;
-        let device =
-            BlockDevice::new(region, superblock.block_size, superblock.blocks_count(), options.cache_bytes);
+        let mut scrutiny = Scrutiny::new(options);
+        let superblock = superblock_search::read(&region, &mut scrutiny)?;
+        let device = BlockDevice::new(
+            region,
+            superblock.block_size,
+            superblock.blocks_count(),
+            options.cache_bytes,
+            scrutiny,
+        );
         Ok(Self { device, superblock })
     }
 
@@ -57,6 +58,12 @@ impl<S: ReadAt> Ext4<S> {
     #[must_use]
     pub fn journal_state(&self) -> JournalState {
         journal::state(self)
+    }
+
+    /// The damage that was read past so far, by its place in the source; at most 10,000 are kept.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        self.device.scrutiny().findings()
     }
 
     /// The root directory.
@@ -73,8 +80,20 @@ impl<S: ReadAt> Ext4<S> {
         let bytes = bytes.get(offset..).unwrap_or_default();
         let bytes = bytes.get(..self.superblock.inode_size.into()).unwrap_or_default();
         let source_offset = self.device.offset_of(block).saturating_add(to_u64(offset));
-        Inode::parse(number, bytes, source_offset, &self.superblock)
-            .ok_or_else(|| Error::corrupt("inode", source_offset, "its mode is no file's").of_inode(number))
+        let inode = Inode::parse(number, bytes, source_offset, &self.superblock).ok_or_else(|| {
+            Error::corrupt("inode", source_offset, "its mode is no file's").of_inode(number)
+        })?;
+        self.verified_inode(inode, bytes)
+    }
+
+    /// The inode that was parsed out of `bytes`, if its checksum does not stand against it.
+    pub(crate) fn verified_inode(&self, inode: Inode, bytes: &[u8]) -> Result<Inode> {
+        let scrutiny = self.device.scrutiny();
+        if scrutiny.seed().is_some_and(|seed| !checksum::inode(seed, &inode, bytes)) {
+            let damage = Corrupt::new("inode", inode.offset, "its checksum is wrong");
+            scrutiny.wrong_checksum(damage.of_inode(inode.number()))?;
+        }
+        Ok(inode)
     }
 
     /// The block an inode lies in, and its byte offset there.
@@ -93,9 +112,7 @@ impl<S: ReadAt> Ext4<S> {
             );
         }
 
-        let (block, offset) = descriptor_location(superblock, group);
-        let descriptors = self.device.metadata(block, "group descriptor")?;
-        let table = parse_inode_table(superblock, descriptors.get(offset..).unwrap_or_default());
+        let table = block_group::read(&self.device, superblock, group)?.inode_table;
         let at = index.saturating_mul(superblock.inode_size.into());
         let block_size = superblock.block_size;
         Ok((table.plus(block_size.blocks_before(at)), to_usize(block_size.offset_in_block(at))))
@@ -135,6 +152,37 @@ impl<S: ReadAt> Ext4<S> {
         Walk::new(self, directory)
     }
 
+    /// All inodes in use, in the order of their numbers, whether a path leads to them or not: the reserved ones too.
+    ///
+    /// Inode tables are read in large pieces and not kept, so that this is the fastest way to meet every file.
+    #[must_use]
+    pub fn scan(&self) -> Scan<'_, S> {
+        Scan::in_use(self)
+    }
+
+    /// The files that no path leads to, as the entries of `lost+found` that `e2fsck` would make of them: `#` and the
+    /// number of the inode. What a lost directory holds is found in it.
+    ///
+    /// This walks the whole tree and scans all inodes. What cannot be read in doing so is passed over; a directory that
+    /// cannot be read may be why its files are here.
+    #[must_use]
+    pub fn lost_files(&self) -> Vec<DirEntry> {
+        salvage::lost_files(self)
+    }
+
+    /// The inodes of deleted files, in the order of their numbers, as far as their places were not used again. What they
+    /// were called is not known.
+    #[must_use]
+    pub fn deleted(&self) -> Scan<'_, S> {
+        Scan::deleted(self)
+    }
+
+    /// What remains of a deleted file's content, by its map and by the bitmaps of what is in use. It is read like any
+    /// other file's.
+    pub fn remains(&self, deleted: &Inode) -> Result<Remains> {
+        salvage::remains(self, deleted)
+    }
+
     /// The target of a symbolic link, byte for byte.
     pub fn read_link(&self, link: &Inode) -> Result<Vec<u8>> {
         if link.kind() != FileKind::Symlink {
@@ -162,7 +210,7 @@ impl<S: ReadAt> Ext4<S> {
 
     /// Whether the target stands in `i_block`, in place of pointers: the link then has no block but that of attributes.
     /// With `ea_inode` the blocks of attributes in inodes count as the link's own, and its length alone decides.
-    fn is_fast_link(&self, link: &Inode) -> bool {
+    pub(crate) fn is_fast_link(&self, link: &Inode) -> bool {
         let attribute_bytes =
             if link.attribute_block == 0 { 0 } else { self.superblock.cluster_size_bytes() };
         link.size() < to_u64(I_BLOCK_LEN)
@@ -231,7 +279,7 @@ impl<S: ReadAt> Ext4<S> {
             if !piece.is_empty() {
                 match run.kind {
                     RunKind::Data(first) => self.device.read(piece, first, within, "file content")?,
-                    RunKind::Unwritten => piece.fill(0),
+                    RunKind::Unwritten(_) => piece.fill(0),
                     RunKind::Damaged(error) => return Err(error),
                 }
             }

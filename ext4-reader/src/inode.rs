@@ -21,7 +21,7 @@ pub(crate) const I_BLOCK_LEN: usize = 60;
 /// Source: the kernel's documentation, "Index Nodes". Fields as on disk, bytes from the start of the inode:
 ///
 /// ```text
-/// 0x00 mode  0x02 uid  0x04 size  0x08 atime  0x0c ctime  0x10 mtime  0x18 gid  0x1a links  0x1c blocks  0x20 flags
+/// 0x00 mode  0x02 uid  0x04 size  0x08 atime  0x0c ctime  0x10 mtime  0x14 dtime  0x18 gid  0x1a links  0x1c blocks  0x20 flags
 /// 0x28 i_block (60 bytes)  0x64 generation  0x68 attribute block  0x6c size, high  0x74 blocks, high
 /// 0x76 attribute block, high  0x78 uid, high  0x7a gid, high
 /// 0x80 length of the rest  0x84 ctime extra  0x88 mtime extra  0x8c atime extra  0x90 crtime  0x94 crtime extra
@@ -43,6 +43,7 @@ pub struct Inode {
     changed: Timestamp,
     modified: Timestamp,
     created: Option<Timestamp>,
+    deleted: Option<Timestamp>,
     /// Where the inode lies in the source, in bytes.
     pub(crate) offset: u64,
     pub(crate) i_block: [u8; I_BLOCK_LEN],
@@ -126,6 +127,7 @@ impl Inode {
             changed: time(0xc, 0x84),
             modified: time(0x10, 0x88),
             created: (end >= 0x94).then(|| time(0x90, 0x94)),
+            deleted: Some(fields.u32(0x14)).filter(|&time| time != 0).map(|time| Timestamp::parse(time, 0)),
             offset,
             i_block: fields.array(0x28),
             attribute_block: u64::from(fields.u16(0x76)) << 32 | u64::from(fields.u32(0x68)),
@@ -215,6 +217,13 @@ impl Inode {
     #[must_use]
     pub fn created(&self) -> Option<Timestamp> {
         self.created
+    }
+
+    /// When it was deleted, if it was. An inode that lost its last name while it was open has the number of another such
+    /// inode in this place.
+    #[must_use]
+    pub fn deleted(&self) -> Option<Timestamp> {
+        self.deleted
     }
 
     /// The device number of a character or block device, else zero.

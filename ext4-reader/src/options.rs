@@ -1,15 +1,34 @@
-use crate::{Ext4, ReadAt, Result};
+use crate::{Checksums, Ext4, ReadAt, Result};
 
 /// How to open a file system; [`Ext4::open`] takes the defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenOptions {
     pub(crate) offset: u64,
     pub(crate) cache_bytes: usize,
+    pub(crate) tolerance: Tolerance,
+    pub(crate) checksums: Checksums,
+}
+
+/// What is done about damage that can be worked around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tolerance {
+    /// It is an error: the file system is read by its primary structures alone, and refused if it has features that a
+    /// reader must know and this one does not.
+    #[default]
+    Strict,
+    /// It is worked around, and a [`Finding`](crate::Finding): backups of the superblock and of group descriptors are
+    /// found and used, unknown features tried, and directory entries looked for behind damaged ones.
+    Recover,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { offset: 0, cache_bytes: 8 << 20 }
+        Self {
+            offset: 0,
+            cache_bytes: 8 << 20,
+            tolerance: Tolerance::default(),
+            checksums: Checksums::default(),
+        }
     }
 }
 
@@ -32,6 +51,20 @@ impl OpenOptions {
     #[must_use]
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
+        self
+    }
+
+    /// What is done about damage: [`Tolerance::Strict`] by default.
+    #[must_use]
+    pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// What is done about wrong checksums: [`Checksums::Report`] by default.
+    #[must_use]
+    pub fn checksums(mut self, checksums: Checksums) -> Self {
+        self.checksums = checksums;
         self
     }
 

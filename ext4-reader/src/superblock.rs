@@ -1,12 +1,13 @@
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 
 use crate::bytes::Fields;
+use crate::checksum;
 use crate::features::{
-    COMPAT_SPARSE_SUPER2, Features, INCOMPAT_64BIT, INCOMPAT_META_BG, RO_COMPAT_BIGALLOC,
-    RO_COMPAT_SPARSE_SUPER,
+    COMPAT_HAS_JOURNAL, COMPAT_SPARSE_SUPER2, Features, INCOMPAT_64BIT, INCOMPAT_CSUM_SEED, INCOMPAT_META_BG,
+    INCOMPAT_RECOVER, RO_COMPAT_BIGALLOC, RO_COMPAT_METADATA_CSUM, RO_COMPAT_SPARSE_SUPER,
 };
-use crate::units::BlockSize;
-use crate::{Error, Result};
+use crate::units::{BlockIndex, BlockSize};
+use crate::{Error, InodeNumber, Result};
 
 /// Where the superblock lies, in bytes, whatever the block size.
 pub(crate) const OFFSET: u64 = 1024;
@@ -23,11 +24,12 @@ const FLAG_UNSIGNED_HASH: u32 = 0x2;
 ///
 /// ```text
 /// 0x00 inodes  0x04 blocks  0x0c free blocks  0x14 first data block  0x18 log2 of the block size - 10
-/// 0x1c log2 of the cluster size - 10  /// 0x20 blocks per group  0x28 inodes per group  0x2c last mount  0x30 last write  0x38 magic  0x3a state
-/// 0x4c revision  0x54 first inode  0x58 inode size  0x5c compat  0x60 incompat  0x64 ro_compat  0x68 UUID
+/// 0x1c log2 of the cluster size - 10  0x20 blocks per group  0x24 clusters per group  0x28 inodes per group  0x2c last mount  0x30 last write  0x38 magic  0x3a state
+/// 0x4c revision  0x54 first inode  0x58 inode size
+/// 0x5a group of this copy  0x5c compat  0x60 incompat  0x64 ro_compat  0x68 UUID
 /// 0x78 label  0x88 last mount point  0xe0 journal inode  0xe8 orphans  0xec hash seed  0xfc hash version
 /// 0xfe descriptor size  0x104 first meta_bg  0x150 blocks, high  0x158 free blocks, high  0x160 flags
-/// 0x24c groups with backups (sparse_super2)
+/// 0x240 0x244 0x26c quota inodes  0x24c groups with backups (sparse_super2)  0x280 orphan file  0x270 checksum seed  0x3fc checksum
 /// ```
 #[derive(Debug, Clone)]
 pub struct Superblock {
@@ -35,6 +37,7 @@ pub struct Superblock {
     cluster_size_bytes: u64,
     pub(crate) blocks_count: u64,
     pub(crate) blocks_per_group: NonZeroU32,
+    pub(crate) clusters_per_group: u32,
     pub(crate) first_data_block: u32,
     pub(crate) inodes_count: u32,
     pub(crate) inodes_per_group: NonZeroU32,
@@ -42,6 +45,12 @@ pub struct Superblock {
     pub(crate) descriptor_size: NonZeroU16,
     pub(crate) first_meta_bg: u32,
     pub(crate) journal_inode: u32,
+    /// The journal, the quotas and the orphan file: they have no name, and numbers of their own choice.
+    pub(crate) system_inodes: [InodeNumber; 5],
+    /// What checksums of metadata begin with, if there are any.
+    pub(crate) metadata_seed: Option<u32>,
+    /// The group this copy lies in; revision 0 does not say.
+    pub(crate) is_copy_in_group: Option<u16>,
     pub(crate) hash_seed: [u32; 4],
     pub(crate) default_hash_signs: HashSigns,
     backup_groups: [u32; 2],
@@ -68,7 +77,7 @@ impl Superblock {
     /// Parses and validates the 1024 bytes of a superblock. `offset` is where they lie, for errors.
     pub(crate) fn parse(bytes: &[u8], offset: u64) -> Result<Self> {
         let fields = Fields(bytes);
-        if fields.u16(0x38) != MAGIC {
+        if !has_magic(bytes) {
             return Err(Error::NotExt4);
         }
         let corrupt = |detail: String| Error::corrupt("superblock", offset, detail);
@@ -80,7 +89,7 @@ impl Superblock {
         } else {
             Features { compat: 0, incompat: 0, ro_compat: 0 }
         };
-        features.refuse_unknown()?;
+        features.refuse_journal_device()?;
 
         let log_block_size = fields.u32(0x18);
         let block_size = BlockSize::new(log_block_size)
@@ -105,6 +114,11 @@ impl Superblock {
             },
             blocks_count: u64::from(fields.u32(0x4)) | high(0x150),
             blocks_per_group: count(0x20, "blocks")?,
+            clusters_per_group: fields.u32(if features.has_ro_compat(RO_COMPAT_BIGALLOC) {
+                0x24
+            } else {
+                0x20
+            }),
             first_data_block: fields.u32(0x14),
             inodes_count: fields.u32(0x0),
             inodes_per_group: count(0x28, "inodes")?,
@@ -112,6 +126,15 @@ impl Superblock {
             descriptor_size,
             first_meta_bg: fields.u32(0x104),
             journal_inode: fields.u32(0xe0),
+            system_inodes: [0xe0, 0x240, 0x244, 0x26c, 0x280].map(|at| InodeNumber(fields.u32(at))),
+            metadata_seed: features.has_ro_compat(RO_COMPAT_METADATA_CSUM).then(|| {
+                if features.has_incompat(INCOMPAT_CSUM_SEED) {
+                    fields.u32(0x270)
+                } else {
+                    checksum::metadata_seed(&fields.array::<16>(0x68))
+                }
+            }),
+            is_copy_in_group: dynamic.then(|| fields.u16(0x5a)),
             hash_seed: [fields.u32(0xec), fields.u32(0xf0), fields.u32(0xf4), fields.u32(0xf8)],
             default_hash_signs: if fields.u32(0x160) & FLAG_UNSIGNED_HASH == 0 {
                 HashSigns::Signed
@@ -234,6 +257,51 @@ impl Superblock {
             .div_ceil(self.blocks_per_group.get().into())
     }
 
+    /// A group's first block, which holds its copy of the superblock if it has one.
+    pub(crate) fn first_block_of(&self, group: u64) -> BlockIndex {
+        let before = group.saturating_mul(self.blocks_per_group.get().into());
+        BlockIndex(before.saturating_add(self.first_data_block.into()))
+    }
+
+    /// The group a block belongs to. `None` if it lies before the first or behind the last.
+    pub(crate) fn group_of(&self, block: u64) -> Option<u64> {
+        let block = block.checked_sub(self.first_data_block.into()).filter(|_| block < self.blocks_count)?;
+        Some(block / NonZeroU64::from(self.blocks_per_group))
+    }
+
+    /// How many blocks the inode table of a group fills.
+    pub(crate) fn inode_table_blocks(&self) -> u64 {
+        let bytes = u64::from(self.inodes_per_group.get()).saturating_mul(self.inode_size.into());
+        self.block_size.blocks_for(bytes)
+    }
+
+    /// Whether an inode table that begins there lies on the file system.
+    pub(crate) fn holds_inode_table(&self, table: BlockIndex) -> bool {
+        let end = table.0.saturating_add(self.inode_table_blocks());
+        table.0 > u64::from(self.first_data_block) && end <= self.blocks_count
+    }
+
+    /// What fields that agree in every sound superblock disagree about. It can be gone by all the same.
+    pub(crate) fn contradiction(&self) -> Option<&'static str> {
+        let bits = self.block_size.bytes().saturating_mul(8);
+        let inodes = self.group_count().saturating_mul(self.inodes_per_group.get().into());
+        if u64::from(self.clusters_per_group) > bits || u64::from(self.inodes_per_group.get()) > bits {
+            Some("its groups are larger than their bitmaps")
+        } else if inodes != u64::from(self.inodes_count) {
+            Some("its counts of groups and of inodes disagree")
+        } else {
+            None
+        }
+    }
+
+    /// Backups do not say whether the journal was in use, so that one has to look.
+    pub(crate) fn with_journal_in_doubt(mut self) -> Self {
+        if self.features.has_compat(COMPAT_HAS_JOURNAL) {
+            self.features.incompat |= INCOMPAT_RECOVER;
+        }
+        self
+    }
+
     /// Whether the group begins with a copy of the superblock.
     pub(crate) fn group_has_superblock(&self, group: u64) -> bool {
         if group == 0 {
@@ -242,15 +310,23 @@ impl Superblock {
         if self.features.has_compat(COMPAT_SPARSE_SUPER2) {
             return self.backup_groups.iter().any(|&backup| u64::from(backup) == group);
         }
-        group == 1
-            || !self.features.has_ro_compat(RO_COMPAT_SPARSE_SUPER)
-            || [3, 5, 7].iter().any(|&base| is_power_of(group, base))
+        !self.features.has_ro_compat(RO_COMPAT_SPARSE_SUPER) || is_sparse_backup(group)
     }
 
     /// Whether the descriptors of this block of descriptors lie in the group they describe, not behind the superblock.
     pub(crate) fn is_meta_bg(&self, descriptor_block: u64) -> bool {
         self.features.has_incompat(INCOMPAT_META_BG) && descriptor_block >= u64::from(self.first_meta_bg)
     }
+}
+
+/// Whether bytes begin like a superblock.
+pub(crate) fn has_magic(bytes: &[u8]) -> bool {
+    Fields(bytes).u16(0x38) == MAGIC
+}
+
+/// Whether a group behind the first has a backup by the rule of `sparse_super`: 1 and the powers of 3, 5 and 7.
+pub(crate) fn is_sparse_backup(group: u64) -> bool {
+    group == 1 || [3, 5, 7].iter().any(|&base| is_power_of(group, base))
 }
 
 fn is_power_of(number: u64, base: u64) -> bool {

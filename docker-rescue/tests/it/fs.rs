@@ -154,3 +154,18 @@ fn info_without_a_source_lists_the_disks_at_known_places() {
     std::fs::remove_file(place.join("Docker.raw")).expect("removable");
     assert!(list(&[]).contains("no Docker disk was found"));
 }
+
+#[test]
+fn a_disk_without_its_superblock_is_read_by_a_backup() {
+    needs!("mke2fs", "debugfs", "dd");
+    let folder = tempfile::tempdir().expect("folder");
+    let disk = folder.path().join("disk.raw");
+    sh(
+        "truncate -s 32M \"$1\"; mke2fs -q -F -b 1024 \"$1\"; echo 'still here' >\"$1.txt\"
+         debugfs -w -R \"write $1.txt file\" \"$1\" 2>/dev/null; dd if=/dev/zero of=\"$1\" bs=1024 seek=1 count=1 conv=notrunc status=none",
+        [disk.as_os_str()],
+    );
+    let run = rescue(["fs".as_ref(), "cat".as_ref(), disk.as_os_str(), "/file".as_ref()]);
+    let run = run.says(0, &["superblock at byte offset 1024", "the backup in group 1 was taken"]);
+    assert_eq!(run.text(), "still here\n");
+}

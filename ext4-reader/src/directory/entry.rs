@@ -42,12 +42,21 @@ impl<'a> RawEntry<'a> {
         Ok(Self { inode, len, name, kind })
     }
 
+    /// Whether all it says is possible, as chance would hardly have it.
+    pub(super) fn is_convincing(&self, superblock: &Superblock) -> bool {
+        let tells_kind = superblock.features().has_incompat(INCOMPAT_FILETYPE);
+        self.inode != 0
+            && self.inode <= superblock.inodes_count
+            && is_name(self.name)
+            && self.kind.is_some() == tells_kind
+    }
+
     /// The entry for a reader. `None` if it is unused, `.` or `..`.
     pub(super) fn to_entry(&self, superblock: &Superblock) -> Option<Result<DirEntry, &'static str>> {
         if self.inode == 0 || self.name == b"." || self.name == b".." {
             return None;
         }
-        if self.name.is_empty() || self.name.contains(&b'/') || self.name.contains(&0) {
+        if !is_name(self.name) {
             return Some(Err("a name is none"));
         }
         if self.inode > superblock.inodes_count {
@@ -55,6 +64,10 @@ impl<'a> RawEntry<'a> {
         }
         Some(Ok(DirEntry { name: self.name.to_vec(), inode: InodeNumber(self.inode), kind: self.kind }))
     }
+}
+
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && !name.contains(&b'/') && !name.contains(&0)
 }
 
 /// Lengths are multiples of 4, so that the two low bits can hold what blocks of 64 KiB need; the longest of all, a whole

@@ -1,15 +1,18 @@
 use super::DirEntry;
 use super::entry::RawEntry;
+use super::salvage;
 use crate::bytes::to_u64;
 use crate::device::BlockDevice;
+use crate::finding::Cost;
 use crate::mapping::{Run, RunKind, inline, next_run};
 use crate::units::BlockIndex;
-use crate::{Error, Ext4, Inode, ReadAt, Result, Superblock};
+use crate::{Corrupt, Error, Ext4, Inode, ReadAt, Result, Superblock, checksum};
 
 /// The entries of a directory, in the order they lie in; see [`Ext4::read_dir`](crate::Ext4::read_dir).
 ///
 /// An index over the directory is not needed: to this reader its blocks look like unused entries. A block that cannot be
-/// read, or the rest of one behind a damaged entry, is one `Err`; the iteration goes on with the next block.
+/// read, or the rest of one behind a damaged entry, is one `Err`; the iteration goes on with the next block, or in recovery
+/// with the next sound entry.
 #[derive(Debug)]
 pub struct ReadDir<'a, S> {
     device: &'a BlockDevice<S>,
@@ -85,7 +88,13 @@ impl<'a, S: ReadAt> ReadDir<'a, S> {
         self.next_block = block.saturating_add(1);
         let start = match run.kind {
             RunKind::Data(start) => start.plus(block.saturating_sub(run.first)),
-            RunKind::Unwritten => {
+            RunKind::Unwritten(start) if self.device.scrutiny().recovers() => {
+                let offset = self.device.offset_of(start);
+                let damage = Corrupt::new("directory block", offset, "it is marked as never written");
+                self.device.scrutiny().found(damage.of_inode(self.directory.number()), Cost::Doubt);
+                start.plus(block.saturating_sub(run.first))
+            }
+            RunKind::Unwritten(_) => {
                 self.next_block = run.first.saturating_add(run.blocks);
                 return Some(Err(
                     self.corrupt(self.directory.offset, "it has blocks that were never written")
@@ -97,15 +106,13 @@ impl<'a, S: ReadAt> ReadDir<'a, S> {
             }
         };
         self.run = Some(run);
-        Some(self.load(start))
+        Some(self.load(start, block))
     }
 
-    fn load(&mut self, block: BlockIndex) -> Result<()> {
-        let bytes = self
-            .device
-            .metadata(block, "directory block")
+    fn load(&mut self, start: BlockIndex, block: u64) -> Result<()> {
+        let bytes = read_verified(self.device, self.directory, start, block)
             .map_err(|e| e.of_inode(self.directory.number()))?;
-        self.chunk = Chunk { bytes: bytes.to_vec(), position: 0, offset: self.device.offset_of(block) };
+        self.chunk = Chunk { bytes: bytes.to_vec(), position: 0, offset: self.device.offset_of(start) };
         Ok(())
     }
 
@@ -134,7 +141,11 @@ impl<S: ReadAt> Iterator for ReadDir<'_, S> {
                     entry
                 }
                 Err(problem) => {
-                    self.chunk.position = usize::MAX;
+                    self.chunk.position = if self.device.scrutiny().recovers() {
+                        salvage::next_entry(&self.chunk.bytes, self.chunk.position, self.superblock)
+                    } else {
+                        usize::MAX
+                    };
                     Some(Err(problem))
                 }
             };
@@ -153,13 +164,25 @@ pub(super) fn read_directory_block<S: ReadAt>(
 ) -> Result<std::sync::Arc<[u8]>> {
     match next_run(device, directory, block.into()) {
         Some(Run { first, kind: RunKind::Data(start), .. }) if first == u64::from(block) => {
-            device.metadata(start, "directory block")
+            read_verified(device, directory, start, block.into())
         }
         Some(Run { kind: RunKind::Damaged(error), .. }) => Err(error),
         _ => {
             Err(Error::corrupt("directory index", directory.offset, "it leads to a block that is not there"))
         }
     }
+}
+
+/// The bytes of a directory's block that lies at `start`; it is the `block`th of the directory.
+fn read_verified<S: ReadAt>(
+    device: &BlockDevice<S>,
+    directory: &Inode,
+    start: BlockIndex,
+    block: u64,
+) -> Result<std::sync::Arc<[u8]>> {
+    device.verified(start, "directory block", Some(directory.number()), |seed, bytes| {
+        checksum::directory_block(seed, directory, bytes, block == 0)
+    })
 }
 
 /// Looks for a name in the entries of one block.

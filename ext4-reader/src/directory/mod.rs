@@ -4,6 +4,7 @@ mod entry;
 mod hash;
 mod htree;
 mod linear;
+mod salvage;
 
 use crate::{Error, Ext4, FileKind, Inode, InodeNumber, ReadAt, Result};
 

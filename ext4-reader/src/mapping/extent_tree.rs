@@ -16,7 +16,7 @@ use super::{Run, RunKind};
 use crate::bytes::{Fields, to_u64};
 use crate::device::BlockDevice;
 use crate::units::{BlockIndex, FileBlock};
-use crate::{Error, Inode, ReadAt, Result};
+use crate::{Error, Inode, ReadAt, Result, checksum};
 
 const MAGIC: u16 = 0xf30a;
 const HEADER_LEN: usize = 12;
@@ -76,7 +76,8 @@ fn search<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, from: FileBlock) ->
             return Found::Nothing { next: (end < END).then_some(end) };
         };
         let child = index.child();
-        let bytes = match device.metadata(child, "extent tree") {
+        let is_right = |seed, bytes: &[u8]| checksum::extent_block(seed, inode, bytes);
+        let bytes = match device.verified(child, "extent tree", Some(inode.number()), is_right) {
             Ok(bytes) => bytes,
             Err(error) => return damaged(error, end),
         };
@@ -222,11 +223,8 @@ impl Entry {
         let skipped = first.saturating_sub(self.first);
         let blocks = self.len().checked_sub(skipped).filter(|&blocks| blocks > 0)?;
         let start = u64::from(high) << 32 | u64::from(middle) << 16 | u64::from(low);
-        let kind = if len > MAX_WRITTEN_LEN {
-            RunKind::Unwritten
-        } else {
-            RunKind::Data(BlockIndex(start).plus(skipped))
-        };
+        let start = BlockIndex(start).plus(skipped);
+        let kind = if len > MAX_WRITTEN_LEN { RunKind::Unwritten(start) } else { RunKind::Data(start) };
         Some(Run { first, blocks, kind })
     }
 }

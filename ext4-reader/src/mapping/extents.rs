@@ -66,7 +66,7 @@ impl<S: ReadAt> Iterator for FileExtents<'_, S> {
         let len = block_size.offset_of(run.blocks).min(size.saturating_sub(offset));
         let kind = match run.kind {
             RunKind::Data(start) => ExtentKind::Data { source_offset: self.device.offset_of(start) },
-            RunKind::Unwritten => ExtentKind::Unwritten,
+            RunKind::Unwritten(_) => ExtentKind::Unwritten,
             RunKind::Damaged(error) => return Some(Err(error)),
         };
         Some(Ok(FileExtent { offset, len, kind }))

@@ -25,7 +25,7 @@ pub(crate) enum RunKind {
     /// They hold data, in consecutive blocks from this one.
     Data(BlockIndex),
     /// They are reserved, but were never written: what lies there is older and of another file.
-    Unwritten,
+    Unwritten(BlockIndex),
     /// Where they lie could not be read.
     Damaged(Error),
 }

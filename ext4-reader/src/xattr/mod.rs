@@ -9,7 +9,7 @@ use entry::{Entry, Place};
 use crate::bytes::{Fields, to_u64, to_usize};
 use crate::device::BlockDevice;
 use crate::units::BlockIndex;
-use crate::{Error, Ext4, Inode, InodeNumber, ReadAt, Result};
+use crate::{Error, Ext4, Inode, InodeNumber, ReadAt, Result, checksum};
 
 /// An extended attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,7 +41,8 @@ pub(crate) fn read<S: ReadAt>(filesystem: &Ext4<S>, inode: &Inode) -> Result<Vec
     if inode.attribute_block != 0 {
         let block = BlockIndex(inode.attribute_block);
         let device = filesystem.device();
-        let bytes = device.metadata(block, "attribute block")?;
+        let is_right = |seed, bytes: &[u8]| checksum::attribute_block(seed, block.0, bytes);
+        let bytes = device.verified(block, "attribute block", None, is_right)?;
         collect(filesystem, &block_place(device, block, &bytes)?, &mut attributes)?;
     }
     Ok(attributes)

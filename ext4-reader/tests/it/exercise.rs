@@ -29,7 +29,11 @@ pub(crate) fn exercise<S: ReadAt>(fs: &Ext4<S>) -> usize {
         }
         done += usize::from(fs.lookup_in(&inode, b"absent").is_ok());
     }
-    done + paths(fs)
+    done + paths(fs) + fs.lost_files().len() + deleted(fs) + fs.findings().len()
+}
+
+fn deleted<S: ReadAt>(fs: &Ext4<S>) -> usize {
+    fs.deleted().flatten().take(FILES).filter(|inode| fs.remains(inode).is_ok()).count()
 }
 
 fn attributes<S: ReadAt>(fs: &Ext4<S>, inode: &Inode) -> usize {

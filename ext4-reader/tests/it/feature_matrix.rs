@@ -198,5 +198,7 @@ fn matches_the_kernel(variants: &[&str]) {
             let path = mount.path().join(Path::new(std::ffi::OsStr::from_bytes(&path)));
             crate::inode_fields::assert_same(variant, &path, &inode);
         }
+        assert_eq!(fs.lost_files(), [], "{variant}");
+        assert_eq!(fs.findings(), [], "{variant}");
     }
 }

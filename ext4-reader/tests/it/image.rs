@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use ext4_reader::Ext4;
+use ext4_reader::{Checksums, Ext4, OpenOptions};
 use tempfile::TempDir;
 
 use crate::support::{LoopMount, run, testdata};
@@ -81,8 +81,13 @@ impl Image {
         self.debugfs(&format!("write \"{}\" {name}", outside.display()));
     }
 
+    /// Opens it so that a checksum which is not as the kernel and mke2fs compute it is an error.
     pub(crate) fn open(&self) -> Ext4<File> {
-        Ext4::open(File::open(self.path()).expect("image")).expect("a file system")
+        self.open_with(&OpenOptions::new().checksums(Checksums::Verify)).expect("a file system")
+    }
+
+    pub(crate) fn open_with(&self, options: &OpenOptions) -> ext4_reader::Result<Ext4<File>> {
+        options.open(File::open(self.path()).expect("image"))
     }
 }
 

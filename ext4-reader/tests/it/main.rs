@@ -4,6 +4,7 @@
 mod support;
 
 mod allocation;
+mod checksums;
 mod damage;
 mod exercise;
 mod failing_reads;
@@ -14,7 +15,13 @@ mod refusals;
 
 // What follows asks the kernel or e2fsprogs.
 #[cfg(target_os = "linux")]
+mod backups;
+#[cfg(target_os = "linux")]
 mod bombs;
+#[cfg(target_os = "linux")]
+mod corpus;
+#[cfg(target_os = "linux")]
+mod deleted;
 #[cfg(target_os = "linux")]
 mod feature_matrix;
 #[cfg(target_os = "linux")]
@@ -25,6 +32,8 @@ mod image;
 mod inode_fields;
 #[cfg(target_os = "linux")]
 mod journal_state;
+#[cfg(target_os = "linux")]
+mod lost;
 #[cfg(target_os = "linux")]
 mod names;
 #[cfg(target_os = "linux")]

@@ -1,6 +1,6 @@
 //! Damage costs what it hits: the rest of the file system is read as before.
 
-use ext4_reader::{Error, Ext4, Inode};
+use ext4_reader::{Error, Ext4, Inode, OpenOptions, Tolerance};
 
 use crate::fixtures;
 
@@ -32,6 +32,31 @@ fn a_damaged_entry_costs_the_rest_of_its_block() {
     let lost =
         list(&whole, "/many").into_iter().flatten().find(|lost| !entries.iter().flatten().any(|e| e == lost));
     assert!(matches!(fs.lookup_in(&folder, &lost.expect("a lost entry").name), Err(Error::Corrupt(_))));
+}
+
+#[test]
+fn in_recovery_a_damaged_entry_costs_itself() {
+    let mut image = fixtures::image("ext2");
+    let whole: Vec<_> = list(&image, "/many").into_iter().map(|entry| entry.expect("entry")).collect();
+    let first_leaf = pointer(&image, "/many", 1) * 1024;
+    let second = first_leaf + usize::from(image[first_leaf + 4]);
+    for (at, lost) in [(first_leaf, 0), (second, 1)] {
+        let before = image[at + 4..at + 6].to_vec();
+        image[at + 4..at + 6].copy_from_slice(&[4, 0]);
+        let fs = OpenOptions::new().tolerance(Tolerance::Recover).open(&image[..]).expect("a file system");
+        let folder = fs.lookup("/many").expect("folder");
+        let (entries, errors): (Vec<_>, Vec<_>) =
+            fs.read_dir(&folder).expect("folder").partition(Result::is_ok);
+        let entries: Vec<_> = entries.into_iter().flatten().collect();
+        let expected: Vec<_> = whole
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index != lost)
+            .map(|(_, entry)| entry.clone())
+            .collect();
+        assert_eq!((entries, errors.len()), (expected, 1));
+        image[at + 4..at + 6].copy_from_slice(&before);
+    }
 }
 
 #[test]

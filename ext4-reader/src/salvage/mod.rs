@@ -1,0 +1,12 @@
+//! What no path leads to: inodes by number, files whose directory is gone, and deleted ones.
+
+mod bitmap;
+mod deleted;
+mod inode_set;
+mod lost;
+mod scan;
+
+pub use deleted::Remains;
+pub(crate) use deleted::remains;
+pub(crate) use lost::lost_files;
+pub use scan::Scan;
