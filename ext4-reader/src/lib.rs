@@ -27,6 +27,7 @@ mod journal;
 mod mapping;
 mod options;
 mod path;
+mod read_ahead;
 mod scrutiny;
 mod source;
 mod superblock;
