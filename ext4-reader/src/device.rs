@@ -1,9 +1,12 @@
 //! The blocks of a file system, read from the caller's source.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::cache::BlockCache;
+use crate::bytes::to_usize;
+use crate::cache::{BlockCache, Cached};
+use crate::read_ahead::{Locality, ReadAhead};
 use crate::scrutiny::Scrutiny;
 use crate::units::{BlockIndex, BlockSize};
 use crate::{Corrupt, Error, InodeNumber, ReadAt, Result};
@@ -44,6 +47,7 @@ pub(crate) struct BlockDevice<S> {
     present_blocks: u64,
     cache: BlockCache,
     scrutiny: Scrutiny,
+    read_ahead: ReadAhead,
 }
 
 impl<S: ReadAt> BlockDevice<S> {
@@ -55,8 +59,9 @@ impl<S: ReadAt> BlockDevice<S> {
         scrutiny: Scrutiny,
     ) -> Self {
         let cache = BlockCache::new(cache_bytes, block_size.len());
+        let read_ahead = ReadAhead::new(block_size, cache.capacity_blocks());
         let present_blocks = blocks_count.min(block_size.blocks_for(region.size()));
-        Self { region, block_size, blocks_count, present_blocks, cache, scrutiny }
+        Self { region, block_size, blocks_count, present_blocks, cache, scrutiny, read_ahead }
     }
 
     pub(crate) fn scrutiny(&self) -> &Scrutiny {
@@ -84,11 +89,21 @@ impl<S: ReadAt> BlockDevice<S> {
 
     /// A whole block of metadata, from the cache if it was read lately.
     pub(crate) fn metadata(&self, block: BlockIndex, structure: &'static str) -> Result<Arc<[u8]>> {
-        self.mended(block, structure, |bytes| bytes)
+        match self.cache.find(block) {
+            Some(found) => Ok(found.bytes),
+            None => self.fetch(block, Locality::Cluster, structure),
+        }
     }
 
-    /// The same for a block with a checksum. It is verified where the block is read from the source: what the cache holds
-    /// was.
+    /// The same, for a block of a table.
+    pub(crate) fn table_block(&self, block: BlockIndex, structure: &'static str) -> Result<Arc<[u8]>> {
+        match self.cache.find(block) {
+            Some(found) => Ok(found.bytes),
+            None => self.fetch(block, Locality::Table, structure),
+        }
+    }
+
+    /// The same for a block with a checksum.
     pub(crate) fn verified(
         &self,
         block: BlockIndex,
@@ -96,16 +111,42 @@ impl<S: ReadAt> BlockDevice<S> {
         owner: Option<InodeNumber>,
         is_right: impl FnOnce(u32, &[u8]) -> bool,
     ) -> Result<Arc<[u8]>> {
-        self.mended(block, structure, |bytes| {
-            let bytes = bytes?;
-            if self.scrutiny.seed().is_some_and(|seed| !is_right(seed, &bytes)) {
-                let damage = Corrupt::new(structure, self.offset_of(block), "its checksum is wrong");
-                self.scrutiny.wrong_checksum(match owner {
-                    Some(number) => damage.of_inode(number),
-                    None => damage,
-                })?;
-            }
-            Ok(bytes)
+        self.examined(block, structure, |bytes| {
+            self.verify_checksum(block, structure, owner, |seed| is_right(seed, bytes))
+        })
+    }
+
+    /// The same for a block that is to be examined as a whole: once, as long as it stays in the cache.
+    pub(crate) fn examined(
+        &self,
+        block: BlockIndex,
+        structure: &'static str,
+        examine: impl FnOnce(&[u8]) -> Result<()>,
+    ) -> Result<Arc<[u8]>> {
+        let bytes = match self.cache.find(block) {
+            Some(found) if found.examined_as == Some(structure) => return Ok(found.bytes),
+            Some(found) => found.bytes,
+            None => self.fetch(block, Locality::Cluster, structure)?,
+        };
+        examine(&bytes)?;
+        self.cache.insert(block, Cached { bytes: Arc::clone(&bytes), examined_as: Some(structure) });
+        Ok(bytes)
+    }
+
+    pub(crate) fn verify_checksum(
+        &self,
+        block: BlockIndex,
+        structure: &'static str,
+        owner: Option<InodeNumber>,
+        is_right: impl FnOnce(u32) -> bool,
+    ) -> Result<()> {
+        if self.scrutiny.seed().is_none_or(is_right) {
+            return Ok(());
+        }
+        let damage = Corrupt::new(structure, self.offset_of(block), "its checksum is wrong");
+        self.scrutiny.wrong_checksum(match owner {
+            Some(number) => damage.of_inode(number),
+            None => damage,
         })
     }
 
@@ -116,14 +157,41 @@ impl<S: ReadAt> BlockDevice<S> {
         structure: &'static str,
         mend: impl FnOnce(Result<Vec<u8>>) -> Result<Vec<u8>>,
     ) -> Result<Arc<[u8]>> {
-        if let Some(found) = self.cache.find(block) {
-            return Ok(found);
+        match self.cache.find(block) {
+            Some(found) if found.examined_as == Some(structure) => return Ok(found.bytes),
+            _ => {}
         }
-        let mut bytes = vec![0; self.block_size.len()];
-        let bytes = mend(self.read(&mut bytes, block, 0, structure).map(|()| bytes))?;
+        let bytes = mend(self.read_blocks(&(block.0..block.plus(1).0), structure))?;
         let bytes: Arc<[u8]> = bytes.into();
-        self.cache.insert(block, Arc::clone(&bytes));
+        self.cache.insert(block, Cached { bytes: Arc::clone(&bytes), examined_as: Some(structure) });
         Ok(bytes)
+    }
+
+    /// Reads a block, and those around it that are worth it, into the cache.
+    fn fetch(&self, block: BlockIndex, locality: Locality, structure: &'static str) -> Result<Arc<[u8]>> {
+        let window = self.read_ahead.on_miss(block, locality);
+        let window = window.start..window.end.min(self.present_blocks);
+        // One bad sector must not cost the blocks around it: on failure only what was asked for is read.
+        if window.end.saturating_sub(window.start) > 1
+            && let Ok(bytes) = self.read_blocks(&window, structure)
+        {
+            for (index, bytes) in window.zip(bytes.chunks_exact(self.block_size.len())) {
+                self.cache.insert(BlockIndex(index), Cached { bytes: bytes.into(), examined_as: None });
+            }
+            if let Some(found) = self.cache.find(block) {
+                return Ok(found.bytes);
+            }
+        }
+        let bytes: Arc<[u8]> = self.read_blocks(&(block.0..block.plus(1).0), structure)?.into();
+        self.cache.insert(block, Cached { bytes: Arc::clone(&bytes), examined_as: None });
+        Ok(bytes)
+    }
+
+    /// Reads whole blocks. Whoever calls bounds how many.
+    fn read_blocks(&self, blocks: &Range<u64>, structure: &'static str) -> Result<Vec<u8>> {
+        let count = to_usize(blocks.end.saturating_sub(blocks.start));
+        let mut bytes = vec![0; count.saturating_mul(self.block_size.len())];
+        self.read(&mut bytes, BlockIndex(blocks.start), 0, structure).map(|()| bytes)
     }
 
     /// Reads bytes that may span several blocks, beginning `offset` bytes into `block`.

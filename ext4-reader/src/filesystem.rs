@@ -5,7 +5,7 @@ use crate::device::{BlockDevice, Region};
 use crate::features::INCOMPAT_EA_INODE;
 use crate::inode::I_BLOCK_LEN;
 use crate::journal::{self, JournalState};
-use crate::mapping::{RunKind, inline, next_run};
+use crate::mapping::{RunKind, inline, next_run_of};
 use crate::scrutiny::Scrutiny;
 use crate::units::BlockIndex;
 use crate::{
@@ -76,7 +76,7 @@ impl<S: ReadAt> Ext4<S> {
     /// Fails with [`Error::Corrupt`] if there is no such inode or it is no file's.
     pub fn inode(&self, number: InodeNumber) -> Result<Inode> {
         let (block, offset) = self.inode_location(number)?;
-        let bytes = self.device.metadata(block, "inode")?;
+        let bytes = self.device.table_block(block, "inode")?;
         let bytes = bytes.get(offset..).unwrap_or_default();
         let bytes = bytes.get(..self.superblock.inode_size.into()).unwrap_or_default();
         let source_offset = self.device.offset_of(block).saturating_add(to_u64(offset));
@@ -263,7 +263,9 @@ impl<S: ReadAt> Ext4<S> {
         let mut buf = buf;
         let mut position = offset;
         while !buf.is_empty() {
-            let Some(run) = next_run(&self.device, file, block_size.blocks_before(position)) else {
+            let first = block_size.blocks_before(position);
+            let end = block_size.blocks_for(position.saturating_add(to_u64(buf.len())));
+            let Some(run) = next_run_of(&self.device, file, first, end.saturating_sub(first)) else {
                 buf.fill(0);
                 return Ok(());
             };

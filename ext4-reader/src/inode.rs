@@ -1,5 +1,6 @@
 use crate::bytes::Fields;
 use crate::features::{INCOMPAT_LARGEDIR, RO_COMPAT_HUGE_FILE};
+use crate::xattr::in_inode;
 use crate::{InodeNumber, Superblock, Timestamp};
 
 const FLAG_HUGE_FILE: u32 = 0x4_0000;
@@ -49,7 +50,7 @@ pub struct Inode {
     pub(crate) i_block: [u8; I_BLOCK_LEN],
     /// The block that holds extended attributes, or 0.
     pub(crate) attribute_block: u64,
-    /// What follows the fields, where attributes may lie.
+    /// What follows the fields, if attributes lie there.
     pub(crate) tail: Box<[u8]>,
 }
 
@@ -131,7 +132,7 @@ impl Inode {
             offset,
             i_block: fields.array(0x28),
             attribute_block: u64::from(fields.u16(0x76)) << 32 | u64::from(fields.u32(0x68)),
-            tail: bytes.get(end..).unwrap_or_default().into(),
+            tail: in_inode::attributes(bytes.get(end..).unwrap_or_default()).into(),
         })
     }
 

@@ -27,6 +27,7 @@ mod journal;
 mod mapping;
 mod options;
 mod path;
+mod read_ahead;
 mod salvage;
 mod scrutiny;
 mod source;

@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use crate::{Error, Ext4, FileKind, Inode, InodeNumber, ReadAt, Result};
@@ -11,7 +12,8 @@ pub struct WalkEntry {
     pub inode: Inode,
 }
 
-/// All files below a directory, depth first; see [`Ext4::walk`].
+/// All files below a directory, depth first; see [`Ext4::walk`]. The entries of a directory come in the order of their
+/// inodes, which is the fastest to read.
 ///
 /// What cannot be read is an `Err`, and the walk goes on with the rest. A directory that was already visited, which only
 /// damage can cause, is not entered again, and one deeper than 4,096 levels not at all; both are an `Err`.
@@ -27,7 +29,7 @@ pub struct Walk<'a, S> {
 
 #[derive(Debug)]
 struct Level {
-    /// In reverse.
+    /// By inode, in reverse.
     entries: Vec<Result<(Vec<u8>, InodeNumber)>>,
     /// How much of the path is the directory's own.
     path_len: usize,
@@ -58,7 +60,8 @@ impl<'a, S: ReadAt> Walk<'a, S> {
         let entries =
             self.filesystem.read_dir(directory)?.map(|entry| entry.map(|entry| (entry.name, entry.inode)));
         let mut entries: Vec<_> = entries.collect();
-        entries.reverse();
+        // An index scatters names over its blocks; by number, inodes are read as they lie. Errors come first.
+        entries.sort_unstable_by_key(|entry| Reverse(entry.as_ref().ok().map(|(_, number)| *number)));
         self.levels.push(Level { entries, path_len: self.path.len() });
         Ok(())
     }

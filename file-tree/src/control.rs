@@ -6,7 +6,7 @@ use crate::{Error, Result};
 /// How a caller watches and stops bulk work. The default neither reports nor stops.
 #[derive(Clone, Copy, Default)]
 pub struct Control<'a> {
-    /// Called from the working thread, often: it must be cheap.
+    /// Called from the working threads, often: it must be cheap.
     pub progress: Option<&'a (dyn Fn(Event<'_>) + Sync)>,
     /// Checked between steps; once `true`, the work stops with what it has and its report says so.
     pub cancel: Option<&'a AtomicBool>,

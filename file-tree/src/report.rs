@@ -78,6 +78,14 @@ impl Report {
         }
     }
 
+    /// Adds what was recorded of another file.
+    pub(crate) fn add_damage(&mut self, other: Self) {
+        self.damaged_count = self.damaged_count.saturating_add(other.damaged_count);
+        self.damaged_bytes = self.damaged_bytes.saturating_add(other.damaged_bytes);
+        let room = Self::MAX_LISTED.saturating_sub(self.damaged.len());
+        self.damaged.extend(other.damaged.into_iter().take(room));
+    }
+
     /// Records why the work ended early.
     pub(crate) fn stop(&mut self, error: &Error) {
         match error {

@@ -72,6 +72,10 @@ pub(crate) struct Recover {
     /// How to write a volume
     #[arg(long = "as", value_enum, default_value_t = Form::Dir, value_name = "FORM")]
     pub(crate) form: Form,
+    /// How many files to copy at a time; by default one for each processor, 8 at most. A tar file is
+    /// written one by one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) jobs: Option<u8>,
 }
 
 /// How a volume is written.

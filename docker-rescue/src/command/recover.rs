@@ -15,7 +15,10 @@ use crate::output::{json, message, table, text};
 
 pub(super) fn run(args: &Recover, general: &General) -> Outcome {
     let source = open(&args.source, general)?;
-    let recovery = Recovery::plan(&source, &args.volumes)?;
+    let mut recovery = Recovery::plan(&source, &args.volumes)?;
+    if let Some(jobs) = args.jobs {
+        recovery = recovery.jobs(jobs.into());
+    }
     let form = match args.form {
         FormArg::Dir => Form::Directory,
         FormArg::Tar => Form::Tar,

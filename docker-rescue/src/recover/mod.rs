@@ -20,6 +20,7 @@ mod restore_commands;
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use data_root_reader::{Volume, VolumeData};
@@ -51,7 +52,11 @@ pub enum Form {
 pub struct Recovery<'a> {
     source: &'a Source,
     roots: Vec<Root<'a>>,
+    jobs: usize,
 }
+
+/// How many threads copy unless the caller says otherwise: one for each processor, but no more than these.
+const MOST_JOBS_BY_DEFAULT: usize = 8;
 
 #[derive(Debug)]
 struct Root<'a> {
@@ -82,7 +87,16 @@ impl<'a> Recovery<'a> {
             }
             roots.retain(|root| !root.volumes.is_empty());
         }
-        Ok(Self { source, roots })
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Ok(Self { source, roots, jobs: processors.min(MOST_JOBS_BY_DEFAULT) })
+    }
+
+    /// How many threads copy the files of a volume into a directory: one for each processor by default, at most 16. A tar
+    /// file is written by one.
+    #[must_use]
+    pub fn jobs(mut self, threads: usize) -> Self {
+        self.jobs = threads;
+        self
     }
 
     /// How many bytes of content there are to copy, as far as can be told: for a progress bar. Reads all directories and
@@ -109,7 +123,7 @@ impl<'a> Recovery<'a> {
     ) -> Result<RecoverReport> {
         destination::prepare(output, self.source.path())?;
         let mut report = RecoverReport::new(self.source, form);
-        let mut job = Job { output, form, control, stopped: None };
+        let mut job = Job { output, form, jobs: self.jobs, control, stopped: None };
         for (number, root) in self.roots.iter().enumerate() {
             let folder =
                 if self.roots.len() == 1 { String::new() } else { format!("data-root-{}/", number + 1) };
@@ -146,6 +160,7 @@ fn measure(tree: &SubTree, control: &Control<'_>) -> u64 {
 struct Job<'a> {
     output: &'a Path,
     form: Form,
+    jobs: usize,
     control: &'a Control<'a>,
     /// Why no further volume is written.
     stopped: Option<String>,
@@ -193,7 +208,7 @@ impl Job<'_> {
         let landing = Landing::new(&self.output.join(&written_to));
         let written = match self.form {
             Form::Directory => {
-                let options = DirectoryOptions::default().sidecar(self.output.join(&sidecar));
+                let options = DirectoryOptions::default().sidecar(self.output.join(&sidecar)).jobs(self.jobs);
                 write_directory(&tree, landing.partial(), &options, self.control)?
             }
             Form::Tar => {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::DirEntry;
 use super::entry::RawEntry;
 use super::salvage;
@@ -31,7 +33,7 @@ pub struct ReadDir<'a, S> {
 /// Bytes that hold entries: a block, or a part of an inode.
 #[derive(Debug, Default)]
 struct Chunk {
-    bytes: Vec<u8>,
+    bytes: Arc<[u8]>,
     position: usize,
     /// Where it lies in the source.
     offset: u64,
@@ -62,7 +64,8 @@ impl<'a, S: ReadAt> ReadDir<'a, S> {
         let first = self.directory.i_block.get(INLINE_PARENT_LEN..).unwrap_or_default();
         let rest = inline::rest(self.directory)?;
         // Entries end exactly where `i_block` does, so the two parts read as one.
-        self.chunk = Chunk { bytes: [first, rest].concat(), position: 0, offset: self.directory.offset };
+        self.chunk =
+            Chunk { bytes: [first, rest].concat().into(), position: 0, offset: self.directory.offset };
         self.next_block = u64::MAX;
         Ok(())
     }
@@ -112,7 +115,7 @@ impl<'a, S: ReadAt> ReadDir<'a, S> {
     fn load(&mut self, start: BlockIndex, block: u64) -> Result<()> {
         let bytes = read_verified(self.device, self.directory, start, block)
             .map_err(|e| e.of_inode(self.directory.number()))?;
-        self.chunk = Chunk { bytes: bytes.to_vec(), position: 0, offset: self.device.offset_of(start) };
+        self.chunk = Chunk { bytes, position: 0, offset: self.device.offset_of(start) };
         Ok(())
     }
 
@@ -161,7 +164,7 @@ pub(super) fn read_directory_block<S: ReadAt>(
     device: &BlockDevice<S>,
     directory: &Inode,
     block: u32,
-) -> Result<std::sync::Arc<[u8]>> {
+) -> Result<Arc<[u8]>> {
     match next_run(device, directory, block.into()) {
         Some(Run { first, kind: RunKind::Data(start), .. }) if first == u64::from(block) => {
             read_verified(device, directory, start, block.into())
@@ -179,7 +182,7 @@ fn read_verified<S: ReadAt>(
     directory: &Inode,
     start: BlockIndex,
     block: u64,
-) -> Result<std::sync::Arc<[u8]>> {
+) -> Result<Arc<[u8]>> {
     device.verified(start, "directory block", Some(directory.number()), |seed, bytes| {
         checksum::directory_block(seed, directory, bytes, block == 0)
     })

@@ -1,6 +1,8 @@
 //! Block maps, as ext2 and ext3 have them: twelve direct pointers in `i_block`, then a single, a double and a triple
 //! indirect one, each 32 bits. A pointer of 0 is a hole of all it could lead to.
 
+use std::ops::Range;
+
 use super::{Run, RunKind};
 use crate::bytes::{Fields, to_usize};
 use crate::device::BlockDevice;
@@ -10,11 +12,16 @@ use crate::{Error, Inode, ReadAt};
 const DIRECT: u64 = 12;
 const POINTER_LEN: u64 = 4;
 
-/// See [`super::next_run`].
-pub(crate) fn next_run<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, from: FileBlock) -> Option<Run> {
+/// See [`super::next_run_of`].
+pub(crate) fn next_run<S: ReadAt>(
+    device: &BlockDevice<S>,
+    inode: &Inode,
+    from: FileBlock,
+    wanted: u64,
+) -> Option<Run> {
     let mut from = from;
     for _ in 0..MAX_HOLES {
-        match find(device, inode, from)? {
+        match find(device, inode, from, wanted)? {
             Found::Hole { blocks } => from = from.saturating_add(blocks.max(1)),
             Found::Data { start, blocks } => {
                 return Some(Run { first: from, blocks, kind: RunKind::Data(start) });
@@ -44,12 +51,12 @@ enum Found {
     Damaged { error: Error, blocks: u64 },
 }
 
-/// What the map says of a block, and of how many behind it the same holds. `None` behind the last block a map can hold.
-fn find<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, from: FileBlock) -> Option<Found> {
+/// What the map says of a block, and of how many behind it, of `wanted`, the same holds. `None` behind the last block a map can hold.
+fn find<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, from: FileBlock, wanted: u64) -> Option<Found> {
     let per_block = device.block_size().bytes() / POINTER_LEN;
     let root = Fields(&inode.i_block);
     if from < DIRECT {
-        return Some(examine(device, root, from, DIRECT, 1, inode.offset));
+        return Some(examine(device, root, from..DIRECT, wanted, 1, inode.offset));
     }
 
     // Which of the three trees holds the block, and where in it.
@@ -83,7 +90,8 @@ fn find<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, from: FileBlock) -> O
         span = span.checked_div(per_block).unwrap_or(1).max(1);
         let position = within.checked_div(span).unwrap_or(0);
         within = within.checked_rem(span).unwrap_or(0);
-        let found = examine(device, Fields(&bytes), position, per_block, span, device.offset_of(block));
+        let offset = device.offset_of(block);
+        let found = examine(device, Fields(&bytes), position..per_block, wanted, span, offset);
         match found {
             // Only where the pointer is a hole or leads to data is there an answer on this level.
             Found::Data { start, .. } if span > 1 => pointer = u32::try_from(start.0).unwrap_or(u32::MAX),
@@ -97,21 +105,23 @@ fn pointer(pointers: Fields<'_>, position: u64) -> u32 {
     pointers.u32(to_usize(position.saturating_mul(POINTER_LEN)))
 }
 
-/// Looks at the pointer at `position` and at those behind it that say the same, up to `end`. Each leads to `span` blocks
-/// of the file. The pointers lie at byte `offset` of the source.
+/// Looks at the first of the pointers at `positions` and at those behind it that say the same, of those that lead to data
+/// no more than `wanted`. Each leads to `span` blocks of the file. The pointers lie at byte `offset` of the source.
 fn examine<S: ReadAt>(
     device: &BlockDevice<S>,
     pointers: Fields<'_>,
-    position: u64,
-    end: u64,
+    positions: Range<u64>,
+    wanted: u64,
     span: u64,
     offset: u64,
 ) -> Found {
-    let first = u64::from(pointer(pointers, position));
+    let first = u64::from(pointer(pointers, positions.start));
+    let end =
+        if first == 0 { positions.end } else { positions.start.saturating_add(wanted).min(positions.end) };
     let same = |&(distance, other): &(u64, u64)| {
         if first == 0 { other == 0 } else { other == first.saturating_add(distance) }
     };
-    let alike = (position..end).map(|at| u64::from(pointer(pointers, at))).enumerate();
+    let alike = (positions.start..end).map(|at| u64::from(pointer(pointers, at))).enumerate();
     let count =
         alike.map(|(distance, other)| (crate::bytes::to_u64(distance), other)).take_while(same).count();
     let blocks = crate::bytes::to_u64(count).saturating_mul(span);

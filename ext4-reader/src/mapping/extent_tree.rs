@@ -10,10 +10,11 @@
 //!   depth > 0, an index: 0 first block  4 child block, low  8 child block, high (16 bits)
 //! ```
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Run, RunKind};
-use crate::bytes::{Fields, to_u64};
+use crate::bytes::Fields;
 use crate::device::BlockDevice;
 use crate::units::{BlockIndex, FileBlock};
 use crate::{Error, Inode, ReadAt, Result, checksum};
@@ -41,7 +42,7 @@ pub(crate) fn next_run<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, from: 
             Found::Nothing { next: None } => return None,
         }
     }
-    let error = Error::corrupt("extent tree", inode.offset, "it has too many empty leaves");
+    let error = Error::corrupt(STRUCTURE, inode.offset, "it has too many empty leaves");
     Some(Run { first: from, blocks: END.saturating_sub(from), kind: RunKind::Damaged(error) })
 }
 
@@ -63,10 +64,10 @@ fn search<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, from: FileBlock) ->
         Found::Run(Run { first: from, blocks, kind: RunKind::Damaged(error) })
     };
 
-    let mut node = match Node::parse(NodeBytes::Root(&inode.i_block), inode.offset, None) {
-        Ok(root) => root,
-        Err(error) => return damaged(error, END),
-    };
+    let mut node = Node::new(NodeBytes::Borrowed(&inode.i_block), inode.offset);
+    if let Err(error) = node.verify() {
+        return damaged(error, END);
+    }
     while node.depth > 0 {
         let position = node.last_at_or_before(from);
         if let Some(next) = node.entry(position.saturating_add(1)) {
@@ -76,14 +77,10 @@ fn search<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, from: FileBlock) ->
             return Found::Nothing { next: (end < END).then_some(end) };
         };
         let child = index.child();
-        let is_right = |seed, bytes: &[u8]| checksum::extent_block(seed, inode, bytes);
-        let bytes = match device.verified(child, "extent tree", Some(inode.number()), is_right) {
-            Ok(bytes) => bytes,
-            Err(error) => return damaged(error, end),
-        };
         let depth = node.depth.saturating_sub(1);
-        node = match Node::parse(NodeBytes::Block(bytes), device.offset_of(child), Some(depth)) {
-            Ok(node) => node,
+        node = match Node::read(device, inode, child) {
+            Ok(node) if node.depth == depth => node,
+            Ok(node) => return damaged(node.corrupt("its depth is wrong"), end),
             Err(error) => return damaged(error, end),
         };
     }
@@ -101,7 +98,7 @@ fn search<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, from: FileBlock) ->
                     "an extent of {} blocks from block {} leaves the file system",
                     run.blocks, start.0
                 );
-                let error = Error::corrupt("extent tree", node.offset, detail);
+                let error = node.corrupt(detail);
                 Found::Run(Run { kind: RunKind::Damaged(error), ..run })
             }
             _ => Found::Run(run),
@@ -111,11 +108,11 @@ fn search<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, from: FileBlock) ->
 }
 
 enum NodeBytes<'a> {
-    Root(&'a [u8]),
-    Block(Arc<[u8]>),
+    Borrowed(&'a [u8]),
+    Cached(Arc<[u8]>),
 }
 
-/// A validated node.
+/// A node; what it says holds once it was verified.
 struct Node<'a> {
     bytes: NodeBytes<'a>,
     depth: u16,
@@ -123,36 +120,51 @@ struct Node<'a> {
     offset: u64,
 }
 
+const STRUCTURE: &str = "extent tree";
+
 impl<'a> Node<'a> {
-    fn parse(bytes: NodeBytes<'a>, offset: u64, expected_depth: Option<u16>) -> Result<Self> {
+    /// The node in a block, verified.
+    fn read<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, block: BlockIndex) -> Result<Self> {
+        let offset = device.offset_of(block);
+        let bytes = device.examined(block, STRUCTURE, |bytes| {
+            let is_right = |seed| checksum::extent_block(seed, inode, bytes);
+            device.verify_checksum(block, STRUCTURE, Some(inode.number()), is_right)?;
+            Node::new(NodeBytes::Borrowed(bytes), offset).verify()
+        })?;
+        Ok(Self::new(NodeBytes::Cached(bytes), offset))
+    }
+
+    fn new(bytes: NodeBytes<'a>, offset: u64) -> Self {
         let mut node = Self { bytes, depth: 0, entries: 0, offset };
-        let fields = node.fields();
-        let (magic, entries, most, depth) = (fields.u16(0), fields.u16(2), fields.u16(4), fields.u16(6));
-        let capacity = to_u64(fields.0.len().saturating_sub(HEADER_LEN).wrapping_div(ENTRY_LEN));
-        let problem = if magic != MAGIC {
-            Some("its magic number is wrong")
-        } else if entries > most || u64::from(entries) > capacity {
-            Some("it has more entries than fit")
-        } else if depth > MAX_DEPTH || expected_depth.is_some_and(|expected| expected != depth) {
-            Some("its depth is wrong")
+        node.entries = node.fields().u16(2).into();
+        node.depth = node.fields().u16(6);
+        node
+    }
+
+    fn verify(&self) -> Result<()> {
+        let fields = self.fields();
+        let capacity = fields.0.len().saturating_sub(HEADER_LEN).wrapping_div(ENTRY_LEN);
+        if fields.u16(0) != MAGIC {
+            Err(self.corrupt("its magic number is wrong"))
+        } else if self.entries > fields.u16(4).into() || self.entries > capacity {
+            Err(self.corrupt("it has more entries than fit"))
+        } else if self.depth > MAX_DEPTH {
+            Err(self.corrupt("its depth is wrong"))
+        } else if !self.is_sorted() {
+            Err(self.corrupt("its entries are out of order or overlap"))
         } else {
-            None
-        };
-        if let Some(problem) = problem {
-            return Err(Error::corrupt("extent tree", offset, problem));
+            Ok(())
         }
-        node.depth = depth;
-        node.entries = entries.into();
-        if !node.is_sorted() {
-            return Err(Error::corrupt("extent tree", offset, "its entries are out of order or overlap"));
-        }
-        Ok(node)
+    }
+
+    fn corrupt(&self, detail: impl Into<Cow<'static, str>>) -> Error {
+        Error::corrupt(STRUCTURE, self.offset, detail)
     }
 
     fn fields(&self) -> Fields<'_> {
         Fields(match &self.bytes {
-            NodeBytes::Root(bytes) => bytes,
-            NodeBytes::Block(bytes) => bytes,
+            NodeBytes::Borrowed(bytes) => bytes,
+            NodeBytes::Cached(bytes) => bytes,
         })
     }
 

@@ -33,10 +33,20 @@ pub(crate) enum RunKind {
 /// The first run of blocks at or behind `from` that is no hole; it does not begin before `from`. `None` if only a hole
 /// follows.
 pub(crate) fn next_run<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, from: FileBlock) -> Option<Run> {
+    next_run_of(device, inode, from, u64::MAX)
+}
+
+/// The same, for who wants no more than so many blocks: of those behind them nothing need be found out.
+pub(crate) fn next_run_of<S: ReadAt>(
+    device: &BlockDevice<S>,
+    inode: &Inode,
+    from: FileBlock,
+    wanted: u64,
+) -> Option<Run> {
     let run = if inode.has_extents() {
         extent_tree::next_run(device, inode, from)
     } else {
-        block_map::next_run(device, inode, from)
+        block_map::next_run(device, inode, from, wanted)
     };
     run.map(|mut run| {
         if let RunKind::Damaged(error) = run.kind {

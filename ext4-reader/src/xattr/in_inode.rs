@@ -7,9 +7,14 @@ use crate::{Inode, Result};
 
 const MAGIC_LEN: usize = 4;
 
+/// What of the bytes behind the inode's fields holds attributes: all or nothing.
+pub(crate) fn attributes(tail: &[u8]) -> &[u8] {
+    if Fields(tail).u32(0) == MAGIC { tail } else { &[] }
+}
+
 /// The attributes in the inode, if there are any.
 pub(super) fn place(inode: &Inode) -> Option<Place<'_>> {
-    (Fields(&inode.tail).u32(0) == MAGIC).then_some(Place {
+    (!inode.tail.is_empty()).then_some(Place {
         structure: "inode's attributes",
         bytes: &inode.tail,
         entries_at: MAGIC_LEN,

@@ -10,6 +10,7 @@ mod options;
 mod placement;
 #[cfg(not(unix))]
 mod portable;
+mod workers;
 mod writer;
 
 #[cfg(not(unix))]

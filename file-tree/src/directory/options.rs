@@ -8,11 +8,15 @@ pub struct DirectoryOptions {
     pub(super) devices: bool,
     pub(super) sync: bool,
     pub(super) component_walk: bool,
+    pub(super) jobs: usize,
 }
+
+/// More would rather wait for the disk than for each other.
+const MAX_JOBS: usize = 16;
 
 impl Default for DirectoryOptions {
     fn default() -> Self {
-        Self { sidecar: None, devices: true, sync: true, component_walk: false }
+        Self { sidecar: None, devices: true, sync: true, component_walk: false, jobs: 1 }
     }
 }
 
@@ -39,6 +43,15 @@ impl DirectoryOptions {
     #[must_use]
     pub fn sync(mut self, sync: bool) -> Self {
         self.sync = sync;
+        self
+    }
+
+    /// How many threads [`write_directory`](crate::write_directory) fills files with, at most 16; the default is 1. Each
+    /// takes about 1 MiB of memory, and up to 8 files for each are open at once. Names, order and report do not
+    /// depend on it.
+    #[must_use]
+    pub fn jobs(mut self, threads: usize) -> Self {
+        self.jobs = threads.clamp(1, MAX_JOBS);
         self
     }
 

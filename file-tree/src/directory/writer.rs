@@ -8,6 +8,7 @@ use super::DirectoryOptions;
 use super::attributes::{self, Rights};
 use super::beneath::Folder;
 use super::placement::{Existing, Placement, Spot, check_path, forget_below, split};
+use super::workers::Filled;
 use crate::content::{ContentReader, Piece, each_range};
 use crate::sidecar::{Lost, Sidecar};
 use crate::{Attributes, Control, Error, FileKind, Metadata, Report, Result, Xattr};
@@ -220,6 +221,10 @@ impl DirectoryWriter {
         self.report
     }
 
+    pub(super) fn rights(&self) -> Rights {
+        self.rights
+    }
+
     /// Applies a directory's attributes now. One that we could then not enter again waits for the end.
     pub(super) fn close_directory(&mut self, path: &[u8]) -> Result<()> {
         let can_close = |pending: &Pending| self.rights.can_use_directory(pending.metadata.mode);
@@ -269,17 +274,26 @@ impl DirectoryWriter {
     }
 
     fn finish_content(&mut self, new: NewFile, attributes: &Attributes<'_>, lost: Lost) -> Result<()> {
-        let size = attributes.metadata.size;
-        if let Err(error) = new.file.set_len(size) {
-            let error = Error::io("write", &new.path, error);
-            self.abandon_file(new);
-            return Err(error);
-        }
         let hard_link_to = lost.hard_link_to;
-        let lost = Lost { hard_link_to, ..attributes::apply_to_file(&new.file, attributes, self.rights) };
-        self.report.written.add(FileKind::Regular);
-        self.report.written.add_content(size, new.data_bytes);
-        self.record(&new.path, lost, attributes.metadata, None)
+        let result = new.complete(attributes, self.rights).map(|lost| Lost { hard_link_to, ..lost });
+        self.finish_filled(Filled { new, report: Report::default(), result }, attributes.metadata)
+    }
+
+    /// Records a file that was filled, or removes it if it could not be.
+    pub(super) fn finish_filled(&mut self, filled: Filled, metadata: &Metadata) -> Result<()> {
+        let Filled { new, report, result } = filled;
+        self.report.add_damage(report);
+        match result {
+            Ok(lost) => {
+                self.report.written.add(FileKind::Regular);
+                self.report.written.add_content(metadata.size, new.data_bytes);
+                self.record(&new.path, lost, metadata, None)
+            }
+            Err(error) => {
+                self.abandon_file(new);
+                Err(error)
+            }
+        }
     }
 
     /// Completes an entry that has no content, or records that there is none.
@@ -352,6 +366,13 @@ pub struct NewFile {
 }
 
 impl NewFile {
+    /// Gives it its size and its attributes; tells what was lost.
+    pub(super) fn complete(&self, attributes: &Attributes<'_>, rights: Rights) -> Result<Lost> {
+        let set = self.file.set_len(attributes.metadata.size);
+        set.map_err(|error| Error::io("write", &self.path, error))?;
+        Ok(attributes::apply_to_file(&self.file, attributes, rights))
+    }
+
     /// Writes content at an offset in bytes. What is not written stays a hole where the destination has holes.
     pub fn write_at(&mut self, data: &[u8], offset: u64) -> Result<()> {
         self.write(data, offset).map_err(|error| Error::io("write", &self.path, error))

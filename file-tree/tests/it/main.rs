@@ -7,6 +7,7 @@ mod support;
 mod damage;
 mod directory;
 mod hostile_tar;
+mod jobs;
 mod memory_tree;
 mod ordinary_user;
 mod other_file_systems;
