@@ -15,6 +15,7 @@ pub struct Features {
 
 pub(crate) const COMPAT_HAS_JOURNAL: u32 = 0x4;
 pub(crate) const COMPAT_SPARSE_SUPER2: u32 = 0x200;
+pub(crate) const COMPAT_ORPHAN_FILE: u32 = 0x1000;
 
 pub(crate) const INCOMPAT_FILETYPE: u32 = 0x2;
 pub(crate) const INCOMPAT_RECOVER: u32 = 0x4;
@@ -27,6 +28,7 @@ pub(crate) const INCOMPAT_LARGEDIR: u32 = 0x4000;
 pub(crate) const RO_COMPAT_SPARSE_SUPER: u32 = 0x1;
 pub(crate) const RO_COMPAT_HUGE_FILE: u32 = 0x8;
 pub(crate) const RO_COMPAT_BIGALLOC: u32 = 0x200;
+pub(crate) const RO_COMPAT_ORPHAN_PRESENT: u32 = 0x10000;
 
 const COMPAT: [(u32, &str); 13] = [
     (0x1, "dir_prealloc"),
@@ -41,7 +43,7 @@ const COMPAT: [(u32, &str); 13] = [
     (COMPAT_SPARSE_SUPER2, "sparse_super2"),
     (0x400, "fast_commit"),
     (0x800, "stable_inodes"),
-    (0x1000, "orphan_file"),
+    (COMPAT_ORPHAN_FILE, "orphan_file"),
 ];
 
 /// Each with whether this crate reads file systems that have it.
@@ -81,7 +83,7 @@ const RO_COMPAT: [(u32, &str); 17] = [
     (0x2000, "project"),
     (0x4000, "shared_blocks"),
     (0x8000, "verity"),
-    (0x10000, "orphan_present"),
+    (RO_COMPAT_ORPHAN_PRESENT, "orphan_present"),
 ];
 
 impl Features {

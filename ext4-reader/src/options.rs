@@ -1,15 +1,16 @@
-use crate::{Ext4, ReadAt, Result};
+use crate::{Ext4, Journal, ReadAt, Result};
 
 /// How to open a file system; [`Ext4::open`] takes the defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenOptions {
     pub(crate) offset: u64,
     pub(crate) cache_bytes: usize,
+    pub(crate) journal: Journal,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { offset: 0, cache_bytes: 8 << 20 }
+        Self { offset: 0, cache_bytes: 8 << 20, journal: Journal::Replay }
     }
 }
 
@@ -35,8 +36,21 @@ impl OpenOptions {
         self
     }
 
+    /// What becomes of changes that the journal holds: by default they are [applied](Journal::Replay), in memory.
+    #[must_use]
+    pub fn journal(mut self, journal: Journal) -> Self {
+        self.journal = journal;
+        self
+    }
+
     /// Opens the file system that lies in `source`.
     pub fn open<S: ReadAt>(&self, source: S) -> Result<Ext4<S>> {
-        Ext4::open_with(source, self)
+        Ext4::open_with(source, None, self)
+    }
+
+    /// Opens the file system that lies in `source` and has its journal on a device of its own, `journal`. The
+    /// [offset](Self::offset) does not apply to that one. Sources of two types are boxed: `Box<dyn ReadAt>`.
+    pub fn open_with_journal<S: ReadAt>(&self, source: S, journal: S) -> Result<Ext4<S>> {
+        Ext4::open_with(source, Some(journal), self)
     }
 }

@@ -16,6 +16,8 @@ mod refusals;
 #[cfg(target_os = "linux")]
 mod bombs;
 #[cfg(target_os = "linux")]
+mod crash;
+#[cfg(target_os = "linux")]
 mod feature_matrix;
 #[cfg(target_os = "linux")]
 mod file_contents;
