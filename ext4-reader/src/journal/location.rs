@@ -20,8 +20,8 @@ pub(super) struct JournalBlocks<'a, S> {
 enum Place {
     /// The run that was used last is kept: the log is read in order.
     Inode { inode: Box<Inode>, run: RefCell<Option<Run>> },
-    /// On its own device, from this block on.
-    Device { first: u64, blocks: u64 },
+    /// On its own device, of so many blocks. Numbers of blocks are those of the device; the first is this one.
+    Device { first: u32, blocks: u64 },
 }
 
 /// The external journal's superblock: of the same layout as a file system's.
@@ -57,14 +57,14 @@ impl<'a, S: ReadAt> JournalBlocks<'a, S> {
             return Err(corrupt("its blocks are not as large as the file system's"));
         }
         // Behind the block that holds the superblock.
-        let first = superblock.block_size.blocks_before(SUPERBLOCK_OFFSET).saturating_add(1);
-        let blocks = fields.u64_split(0x4, 0x150).saturating_sub(first);
+        let first = if superblock.block_size.bytes() == SUPERBLOCK_OFFSET { 2 } else { 1 };
+        let blocks = fields.u64_split(0x4, 0x150);
         Ok(Self { device, place: Place::Device { first, blocks } })
     }
 
     pub(super) fn read_superblock(&self) -> Result<JournalSuperblock> {
         let mut bytes = vec![0; superblock::LEN];
-        let block = self.block(0)?;
+        let block = self.block(self.superblock_position())?;
         self.device.read_journal(&mut bytes, block, 0, "journal superblock")?;
         let blocks = match &self.place {
             Place::Inode { inode, .. } => {
@@ -75,11 +75,19 @@ impl<'a, S: ReadAt> JournalBlocks<'a, S> {
         JournalSuperblock::parse(&bytes, self.offset_of(block), self.device.block_size(), blocks)
     }
 
+    /// The block that holds the journal's superblock.
+    pub(super) fn superblock_position(&self) -> u32 {
+        match self.place {
+            Place::Inode { .. } => 0,
+            Place::Device { first, .. } => first,
+        }
+    }
+
     /// Where a block of the journal lies: on the file system, or on the journal's device.
     pub(super) fn block(&self, position: u32) -> Result<BlockIndex> {
         let position = u64::from(position);
         match &self.place {
-            Place::Device { first, .. } => Ok(BlockIndex(first.saturating_add(position))),
+            Place::Device { .. } => Ok(BlockIndex(position)),
             Place::Inode { inode, run } => {
                 let mut run = run.borrow_mut();
                 let holds =

@@ -1,6 +1,6 @@
 //! From transactions to the newest copy of each block.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::log::Log;
 use super::overlay::{LoggedCopy, Overlay};
@@ -17,11 +17,13 @@ pub(super) fn apply<S: ReadAt>(log: &Log<'_, S>, scan: Scan) -> (Overlay, Replay
         let transaction = log.superblock.sequence;
         replay.damage.push(JournalDamage {
             transaction,
-            offset: log.offset_of(0),
+            offset: log.offset_of(log.blocks.superblock_position()),
             loss: JournalLoss::Nothing,
         });
     }
     let revoked = revoked(log, &scan.transactions);
+    // Blocks whose newest copy so far is damaged: a later one makes up for it.
+    let mut lost = BTreeMap::new();
     for mut transaction in scan.transactions {
         replay.damage.append(&mut transaction.damage);
         for copy in &transaction.copies {
@@ -32,18 +34,22 @@ pub(super) fn apply<S: ReadAt>(log: &Log<'_, S>, scan: Scan) -> (Overlay, Replay
                 replay.revoked = replay.revoked.saturating_add(1);
                 continue;
             }
-            match log.verify_copy(copy.place, transaction.sequence, copy.tag.checksum) {
-                Ok(true) => {
-                    overlay.insert(block, LoggedCopy { place: copy.place, is_escaped: copy.tag.is_escaped });
-                }
-                Ok(false) | Err(_) => replay.damage.push(JournalDamage {
-                    transaction: transaction.sequence,
-                    offset: log.blocks.offset_of(copy.place),
-                    loss: JournalLoss::Copy(block),
-                }),
+            if log.verify_copy(copy.place, transaction.sequence, copy.tag.checksum).unwrap_or(false) {
+                overlay.insert(block, LoggedCopy { place: copy.place, is_escaped: copy.tag.is_escaped });
+                lost.remove(&block);
+            } else {
+                lost.insert(
+                    block,
+                    JournalDamage {
+                        transaction: transaction.sequence,
+                        offset: log.blocks.offset_of(copy.place),
+                        loss: JournalLoss::Copy(block),
+                    },
+                );
             }
         }
     }
+    replay.damage.extend(lost.into_values());
     replay.blocks = to_u64(overlay.len());
     (overlay, replay)
 }

@@ -34,8 +34,6 @@ const KINDS: [(&str, &str); 21] = [
     ("-t ext4 -b 2048 -O inline_data,ea_inode,bigalloc", ""),
 ];
 
-const OPERATIONS: &str = "300";
-
 #[test]
 fn what_is_shown_is_what_the_kernel_shows_after_its_replay() {
     needs!("mke2fs", "loop", "python3");
@@ -43,7 +41,7 @@ fn what_is_shown_is_what_the_kernel_shows_after_its_replay() {
     for ((mke2fs, options), seed) in KINDS.into_iter().zip(1..) {
         for (ending, seed) in [("cut", seed), ("flush", seed + 100)] {
             let what = format!("{mke2fs} {options} {ending}");
-            let image = crashed(mke2fs, options, seed, ending);
+            let image = crashed(mke2fs, options, seed, ending, 300);
             let fs = image.open();
             let JournalState::Replayed(replay) = fs.journal_state() else {
                 panic!("{what}: {:?}", fs.journal_state());
@@ -60,14 +58,14 @@ fn what_is_shown_is_what_the_kernel_shows_after_its_replay() {
 }
 
 /// A file system that was cut off in the middle of work.
-pub(crate) fn crashed(mke2fs: &str, options: &str, seed: u32, ending: &str) -> Image {
+pub(crate) fn crashed(mke2fs: &str, options: &str, seed: u32, ending: &str, operations: u32) -> Image {
     let image = Image::new(mke2fs);
     let mount = image.mount(&format!("rw,noinit_itable,nobarrier{options}"));
     let script = testdata().join("crash_workload.py");
-    let seed = seed.to_string();
+    let (seed, operations) = (seed.to_string(), operations.to_string());
     run(
         "python3",
-        [script.as_os_str(), mount.path().as_os_str(), seed.as_ref(), OPERATIONS.as_ref(), ending.as_ref()],
+        [script.as_os_str(), mount.path().as_os_str(), seed.as_ref(), operations.as_ref(), ending.as_ref()],
     );
     image
 }

@@ -26,6 +26,10 @@ mod image;
 #[cfg(target_os = "linux")]
 mod inode_fields;
 #[cfg(target_os = "linux")]
+mod journal_damage;
+#[cfg(target_os = "linux")]
+mod journal_forms;
+#[cfg(target_os = "linux")]
 mod journal_state;
 #[cfg(target_os = "linux")]
 mod names;
