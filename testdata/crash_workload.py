@@ -2,9 +2,10 @@
 """Works on a mounted file system for a while, then cuts it off as a power failure does: what has not reached the disk by
 then never does. The same SEED does the same work.
 
-    crash_workload.py DIR SEED OPERATIONS [flush|cut]      (as root, on a mounted ext3 or ext4)
+    crash_workload.py DIR SEED OPERATIONS [flush|cut|fast]      (as root, on a mounted ext3 or ext4)
 
-With `flush` the kernel writes its journal once more before it is cut off. Unmount afterwards.
+With `flush` the kernel writes its journal once more before it is cut off. With `fast` the last operations are such that
+fast commits can hold them. Unmount afterwards.
 """
 import errno
 import fcntl
@@ -16,7 +17,8 @@ import struct
 import sys
 
 SHUTDOWN = 0x8004587D
-FLAGS = {"flush": 1, "cut": 2}
+FLAGS = {"flush": 1, "cut": 2, "fast": 2}
+LAST = 40
 JOURNAL_MAGIC = bytes.fromhex("c03b3998")
 
 
@@ -139,7 +141,7 @@ class Workload:
         os.fsync(handle)
         os.close(handle)
 
-    def step(self):
+    def step(self, only_fast):
         if len(self.files) < 4:
             return self.create()
         operations = {
@@ -148,6 +150,9 @@ class Workload:
             self.attributes: 5, self.metadata: 5, self.many_entries: 2, self.remove_folder: 2,
             self.preallocate: 2, self.fsync: 14,
         }
+        if only_fast:
+            for slow in (self.attributes, self.unlink_while_open, self.remove_folder, self.preallocate):
+                del operations[slow]
         operation, = self.choice.choices(list(operations), operations.values())
         operation()
 
@@ -155,9 +160,9 @@ class Workload:
 def main(root, seed, operations, ending="cut"):
     workload = Workload(root, int(seed))
     handle = os.open(root, os.O_RDONLY)
-    for _ in range(int(operations)):
+    for left in reversed(range(int(operations))):
         try:
-            workload.step()
+            workload.step(ending == "fast" and left < LAST)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP):
                 raise

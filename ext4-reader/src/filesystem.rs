@@ -1,16 +1,17 @@
 use std::fmt;
 
+use crate::amendments::{self, Amendments};
 use crate::block_group::{descriptor_location, parse_inode_table};
 use crate::bytes::{to_u64, to_usize};
 use crate::device::{BlockDevice, Region};
 use crate::features::INCOMPAT_EA_INODE;
 use crate::inode::I_BLOCK_LEN;
-use crate::journal;
+use crate::journal::{self, FastCommits};
 use crate::mapping::{RunKind, inline, next_run};
 use crate::units::BlockIndex;
 use crate::{
-    Error, File, FileExtents, FileKind, Inode, InodeNumber, JournalState, OpenOptions, Orphan, ReadAt,
-    ReadDir, Result, Superblock, Walk, Xattr, directory, orphans, path, superblock, xattr,
+    Error, File, FileExtents, FileKind, Inode, InodeNumber, Journal, JournalState, OpenOptions, Orphan,
+    ReadAt, ReadDir, Result, Superblock, Walk, Xattr, directory, orphans, path, superblock, xattr,
 };
 
 /// A file system of the kind ext2, ext3 or ext4, opened for reading.
@@ -20,6 +21,7 @@ pub struct Ext4<S> {
     device: BlockDevice<S>,
     superblock: Superblock,
     journal: JournalState,
+    pub(crate) amendments: Amendments,
 }
 
 /// The kernel's bound on the target of a symbolic link, where blocks do not bound it further.
@@ -50,7 +52,27 @@ impl<S: ReadAt> Ext4<S> {
         let device = device.with_overlay(opened.overlay, options.cache_bytes);
         let superblock = journaled_superblock(&device).unwrap_or(superblock);
         let device = device.with_blocks_count(superblock.blocks_count());
-        Ok(Self { device, superblock, journal: opened.state })
+        let mut filesystem =
+            Self { device, superblock, journal: opened.state, amendments: Amendments::default() };
+        filesystem.apply_fast_commits(opened.fast_commits, options.journal)?;
+        Ok(filesystem)
+    }
+
+    fn apply_fast_commits(&mut self, fast_commits: FastCommits, journal: Journal) -> Result<()> {
+        let outcome = amendments::apply(self, fast_commits.changes);
+        let JournalState::Replayed(replay) = &mut self.journal else { return Ok(()) };
+        match outcome {
+            Ok(()) => replay.fast_commits = fast_commits.count,
+            Err(error) if journal == Journal::Require => return Err(error),
+            Err(error) => replay.fast_commits_left = Some(error.to_string()),
+        }
+        match &replay.fast_commits_left {
+            Some(reason) if journal == Journal::Require => {
+                let detail = format!("its fast commits cannot be applied: {reason}");
+                Err(Error::corrupt("journal", self.device.offset_of_superblock(), detail))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The superblock.
@@ -81,7 +103,17 @@ impl<S: ReadAt> Ext4<S> {
     ///
     /// Fails with [`Error::Corrupt`] if there is no such inode or it is no file's.
     pub fn inode(&self, number: InodeNumber) -> Result<Inode> {
-        read_inode(&self.device, &self.superblock, number)
+        let (bytes, offset) = self.raw_inode(number)?;
+        let mut inode = parse_inode(number, &bytes, offset, &self.superblock)?;
+        inode.ranges = self.amendments.inode(number).and_then(|amended| amended.ranges.clone());
+        Ok(inode)
+    }
+
+    /// The bytes of an inode, and where they lie in the source.
+    pub(crate) fn raw_inode(&self, number: InodeNumber) -> Result<(Vec<u8>, u64)> {
+        let (bytes, offset) = read_raw_inode(&self.device, &self.superblock, number)?;
+        let amended = self.amendments.inode(number).and_then(|amended| amended.bytes.clone());
+        Ok((amended.unwrap_or(bytes), offset))
     }
 
     /// The entries of a directory, in the order they lie in, without `.` and `..`.
@@ -229,19 +261,22 @@ impl<S: ReadAt> Ext4<S> {
     }
 }
 
-/// The inode of a number.
+/// The inode of a number, as it lies on the disk.
 pub(crate) fn read_inode<S: ReadAt>(
     device: &BlockDevice<S>,
     superblock: &Superblock,
     number: InodeNumber,
 ) -> Result<Inode> {
     let (bytes, offset) = read_raw_inode(device, superblock, number)?;
-    Inode::parse(number, &bytes, offset, superblock)
+    parse_inode(number, &bytes, offset, superblock)
+}
+
+fn parse_inode(number: InodeNumber, bytes: &[u8], offset: u64, superblock: &Superblock) -> Result<Inode> {
+    Inode::parse(number, bytes, offset, superblock)
         .ok_or_else(|| Error::corrupt("inode", offset, "its mode is no file's").of_inode(number))
 }
 
-/// The bytes of an inode, and where they lie in the source.
-pub(crate) fn read_raw_inode<S: ReadAt>(
+fn read_raw_inode<S: ReadAt>(
     device: &BlockDevice<S>,
     superblock: &Superblock,
     number: InodeNumber,

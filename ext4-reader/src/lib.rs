@@ -11,6 +11,7 @@
     )
 )]
 
+mod amendments;
 mod block_group;
 mod bytes;
 mod cache;

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use crate::bytes::{Fields, to_u64};
 use crate::features::COMPAT_ORPHAN_FILE;
-use crate::filesystem::read_raw_inode;
 use crate::{Error, Ext4, InodeNumber, ReadAt, Result};
 
 /// A file with unfinished business.
@@ -54,7 +53,7 @@ pub(crate) fn read<S: ReadAt>(filesystem: &Ext4<S>) -> Result<Vec<Orphan>> {
 }
 
 fn orphan<S: ReadAt>(filesystem: &Ext4<S>, number: InodeNumber) -> Result<(Orphan, u32)> {
-    let (bytes, _) = read_raw_inode(filesystem.device(), filesystem.superblock(), number)?;
+    let (bytes, _) = filesystem.raw_inode(number)?;
     let fields = Fields(&bytes);
     let fate = if fields.u16(LINKS) == 0 { OrphanFate::Deleted } else { OrphanFate::Truncated };
     Ok((Orphan { inode: number, fate }, fields.u32(NEXT)))

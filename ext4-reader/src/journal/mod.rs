@@ -16,6 +16,7 @@ mod scan;
 mod state;
 mod superblock;
 
+pub(crate) use fast_commit::{Change, FastCommits, Naming, RangeTarget};
 pub(crate) use overlay::{LoggedCopy, Overlay};
 pub use state::{Journal, JournalDamage, JournalLoss, JournalState, NotReplayed, Replay};
 
@@ -30,6 +31,8 @@ use crate::{Error, ReadAt, Result, Superblock};
 pub(crate) struct Opened {
     pub(crate) state: JournalState,
     pub(crate) overlay: Overlay,
+    /// To be applied to what is read through the overlay.
+    pub(crate) fast_commits: FastCommits,
 }
 
 /// Reads the journal of a file system that is read through `device`.
@@ -38,7 +41,8 @@ pub(crate) fn open<S: ReadAt>(
     superblock: &Superblock,
     journal: Journal,
 ) -> Result<Opened> {
-    let unchanged = |state| Ok(Opened { state, overlay: Overlay::default() });
+    let unchanged =
+        |state| Ok(Opened { state, overlay: Overlay::default(), fast_commits: FastCommits::default() });
     // The feature is set while the file system is mounted; the log may be empty all the same.
     if !superblock.features().has_incompat(INCOMPAT_RECOVER) {
         let has_journal = superblock.features().has_compat(COMPAT_HAS_JOURNAL);
@@ -62,18 +66,14 @@ pub(crate) fn open<S: ReadAt>(
         return unchanged(JournalState::NeedsReplay(NotReplayed::Ignored));
     }
     let scan = scan::scan(&log);
-    let fast_commits_left =
-        fast_commit::is_pending(&log, scan.end).then(|| "fast commits are not supported".to_owned());
+    let mut fast_commits = fast_commit::read(&log, scan.end);
     let (overlay, replay) = replay::apply(&log, scan);
-    let replay = Replay { fast_commits_left, ..replay };
-    if let (Journal::Require, Some(reason)) = (journal, &replay.fast_commits_left) {
-        return Err(Error::Unsupported(reason.clone()));
-    }
+    let replay = Replay { fast_commits_left: fast_commits.left.take(), ..replay };
     let lost = replay.damage.iter().find(|damage| damage.loss != JournalLoss::Nothing);
     if let (Journal::Require, Some(damage)) = (journal, lost) {
         return Err(Error::corrupt("journal", damage.offset, damage.to_string()));
     }
-    Ok(Opened { state: JournalState::Replayed(replay), overlay })
+    Ok(Opened { state: JournalState::Replayed(replay), overlay, fast_commits })
 }
 
 /// `None` if the journal lies on another device, and that is not at hand.

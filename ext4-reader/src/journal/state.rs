@@ -76,7 +76,7 @@ pub struct Replay {
     pub revoked: u64,
     /// How many fast commits were applied behind the transactions.
     pub fast_commits: u64,
-    /// Why fast commits were not applied, if any were not.
+    /// Why fast commits were not applied, or not to their end, if so.
     pub fast_commits_left: Option<String>,
     /// Where the journal is damaged, and what that costs.
     pub damage: Vec<JournalDamage>,
