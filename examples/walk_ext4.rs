@@ -17,8 +17,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let fs = OpenOptions::new().offset(offset).open(File::open(disk)?)?;
     let mut out = stdout().lock();
-    if fs.journal_state() == JournalState::NeedsReplay {
-        writeln!(out, "it was not unmounted: what was written last is still in its journal")?;
+    match fs.journal_state() {
+        JournalState::Replayed(replay) => {
+            writeln!(
+                out,
+                "it was not unmounted: {} transactions come from its journal",
+                replay.transactions
+            )?;
+        }
+        JournalState::NeedsReplay(reason) => {
+            writeln!(out, "what was written last is still in its journal, which was not replayed: {reason}")?;
+        }
+        _ => {}
     }
     for entry in fs.walk(&fs.root()?) {
         // A damaged directory or inode is one error among the entries, not the end of them.

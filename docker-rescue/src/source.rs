@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use data_root_reader::{DataRoot, Finding, Reach};
-use ext4_reader::{Ext4, JournalState, Tolerance};
+use ext4_reader::{Ext4, JournalLoss, JournalState, Tolerance};
 use file_tree::{FileTree, HostTree};
 
 use crate::disk::{Disk, FileSystem, Level, Note, OpenOptions, Partition, PartitionTable};
@@ -317,27 +317,22 @@ impl Part {
     /// Whether its journal holds changes that are missing from what is shown.
     #[must_use]
     pub fn is_out_of_date(&self) -> bool {
-        matches!(&self.content, Content::Ext4 { filesystem, .. } if filesystem.journal_state() == JournalState::NeedsReplay)
+        matches!(&self.content, Content::Ext4 { filesystem, .. } if filesystem.journal_state().is_out_of_date())
     }
 
     fn notes(&self) -> Vec<Note> {
         let warning = |message: String| Note { level: Level::Warning, message };
         let mut notes = Vec::new();
-        if self.is_out_of_date() {
-            notes.push(warning(format!(
-                "{self} was not unmounted: its journal holds changes that are NOT applied to what is shown. Files may be \
-                 missing, out of date or of mixed age"
-            )));
-        }
         match &self.content {
             Content::Ext4 { filesystem, .. } => {
                 notes.extend(findings(filesystem).map(|finding| warning(format!("{self}: {finding}"))));
+                notes.extend(journal_note(self, filesystem.journal_state()));
                 let superblock = filesystem.superblock();
                 if superblock.is_marked_erroneous() {
                     notes.push(warning(format!(
                         "{self} is marked as damaged by the kernel that last used it"
                     )));
-                } else if filesystem.journal_state() == JournalState::Absent && !superblock.is_marked_clean()
+                } else if *filesystem.journal_state() == JournalState::Absent && !superblock.is_marked_clean()
                 {
                     notes.push(warning(format!("{self} was not unmounted, and has no journal")));
                 }
@@ -349,6 +344,42 @@ impl Part {
         }
         notes
     }
+}
+
+/// What became of the changes that a journal held, if it held any.
+fn journal_note(part: &Part, state: &JournalState) -> Option<Note> {
+    let replay = match state {
+        JournalState::Replayed(replay) => replay,
+        JournalState::NeedsReplay(reason) => {
+            return Some(Note {
+                level: Level::Warning,
+                message: format!(
+                    "{part} was not unmounted: its journal holds changes that are NOT applied to what is shown \
+                     ({reason}). Files may be missing, out of date or of mixed age"
+                ),
+            });
+        }
+        _ => return None,
+    };
+    let applied = format!(
+        "{part} was not unmounted: its journal was replayed in memory, {} transactions, {} blocks; the disk is unchanged",
+        replay.transactions, replay.blocks
+    );
+    if replay.is_complete() {
+        return Some(Note { level: Level::Info, message: applied });
+    }
+    let lost: Vec<_> = replay.damage.iter().filter(|damage| damage.loss != JournalLoss::Nothing).collect();
+    let first = lost.first().map(ToString::to_string);
+    let fast_commits = replay
+        .fast_commits_left
+        .as_ref()
+        .map(|reason| format!("its fast commits are NOT applied ({reason})"));
+    let more = lost.len().checked_sub(2).map(|more| format!("and {} more such places", more + 1));
+    let left: Vec<_> = first.into_iter().chain(more).chain(fast_commits).collect();
+    Some(Note {
+        level: Level::Warning,
+        message: format!("{applied}. But not all of it: {}", left.join("; ")),
+    })
 }
 
 /// Where it lies and what it holds: `partition 2 (ext4)`.

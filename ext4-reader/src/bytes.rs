@@ -1,4 +1,4 @@
-//! Little-endian fields of on-disk structures: the only place that takes bytes apart.
+//! Fields of on-disk structures: the only place that takes bytes apart. All are little-endian but the journal's.
 
 /// The bytes of a structure. A field beyond their end reads as zero: ext4's structures grew over time, and what an
 /// older, shorter one lacks counts as zero. Where a missing field would mean damage, the parser checks the length first.
@@ -16,6 +16,18 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn u32(self, offset: usize) -> u32 {
         u32::from_le_bytes(self.array(offset))
+    }
+
+    pub(crate) fn u16_be(self, offset: usize) -> u16 {
+        u16::from_be_bytes(self.array(offset))
+    }
+
+    pub(crate) fn u32_be(self, offset: usize) -> u32 {
+        u32::from_be_bytes(self.array(offset))
+    }
+
+    pub(crate) fn u64_be(self, offset: usize) -> u64 {
+        u64::from_be_bytes(self.array(offset))
     }
 
     /// A number whose low and high halves stand apart.

@@ -4,8 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::bytes::to_usize;
+use crate::bytes::{to_u64, to_usize};
 use crate::cache::{BlockCache, Cached};
+use crate::journal::{LoggedCopy, Overlay};
 use crate::read_ahead::{Locality, ReadAhead};
 use crate::scrutiny::Scrutiny;
 use crate::units::{BlockIndex, BlockSize};
@@ -42,6 +43,10 @@ impl<S: ReadAt> Region<S> {
 /// The blocks of a file system.
 pub(crate) struct BlockDevice<S> {
     region: Region<S>,
+    /// The device that the journal has to itself, if it was given.
+    journal: Option<Region<S>>,
+    /// Which blocks are read from the journal in place of their own places.
+    overlay: Overlay,
     block_size: BlockSize,
     blocks_count: u64,
     present_blocks: u64,
@@ -61,11 +66,52 @@ impl<S: ReadAt> BlockDevice<S> {
         let cache = BlockCache::new(cache_bytes, block_size.len());
         let read_ahead = ReadAhead::new(block_size, cache.capacity_blocks());
         let present_blocks = blocks_count.min(block_size.blocks_for(region.size()));
-        Self { region, block_size, blocks_count, present_blocks, cache, scrutiny, read_ahead }
+        Self {
+            region,
+            journal: None,
+            overlay: Overlay::default(),
+            block_size,
+            blocks_count,
+            present_blocks,
+            cache,
+            scrutiny,
+            read_ahead,
+        }
     }
 
     pub(crate) fn scrutiny(&self) -> &Scrutiny {
         &self.scrutiny
+    }
+
+    /// With the device that the journal has to itself.
+    pub(crate) fn with_journal(self, journal: Option<Region<S>>) -> Self {
+        Self { journal, ..self }
+    }
+
+    /// With newer copies of some blocks. Nothing that was read before is kept.
+    pub(crate) fn with_overlay(self, overlay: Overlay, cache_bytes: usize) -> Self {
+        let cache = BlockCache::new(cache_bytes, self.block_size.len());
+        Self { overlay, cache, ..self }
+    }
+
+    /// With another number of blocks, as a journaled superblock may have it.
+    pub(crate) fn with_blocks_count(self, blocks_count: u64) -> Self {
+        let present_blocks = blocks_count.min(self.block_size.blocks_for(self.region.size()));
+        Self { blocks_count, present_blocks, ..self }
+    }
+
+    pub(crate) fn has_journal_device(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Whether the newest copy of a block lies in the journal.
+    pub(crate) fn is_journaled(&self, block: BlockIndex) -> bool {
+        self.overlay.find(block).is_some()
+    }
+
+    /// How many blocks from this one on lie either all in their own places or all in the journal, at most `blocks`.
+    pub(crate) fn alike(&self, first: BlockIndex, blocks: u64) -> u64 {
+        self.overlay.alike(first, blocks)
     }
 
     /// How many blocks can be read at most: the source may end before the file system does.
@@ -77,9 +123,45 @@ impl<S: ReadAt> BlockDevice<S> {
         self.block_size
     }
 
-    /// Where a block lies in the source, in bytes.
+    /// Where a block lies in the source, in bytes: its newest copy, unless that is on the journal's own device.
     pub(crate) fn offset_of(&self, block: BlockIndex) -> u64 {
+        let copy = self.overlay.find(block).filter(|_| self.journal.is_none());
+        let block = copy.map_or(block, |copy| copy.place);
         self.region.in_source(self.block_size.offset_of(block.0))
+    }
+
+    pub(crate) fn offset_of_superblock(&self) -> u64 {
+        self.region.in_source(crate::superblock::OFFSET)
+    }
+
+    /// Where a block that holds a part of the journal lies, in bytes of the source that has it.
+    pub(crate) fn journal_offset_of(&self, block: BlockIndex) -> u64 {
+        self.journal.as_ref().unwrap_or(&self.region).in_source(self.block_size.offset_of(block.0))
+    }
+
+    /// Reads from within a block that holds a part of the journal.
+    pub(crate) fn read_journal(
+        &self,
+        buf: &mut [u8],
+        block: BlockIndex,
+        offset: u64,
+        structure: &'static str,
+    ) -> Result<()> {
+        if self.journal.is_none() && !self.holds(block, 1) {
+            let detail = format!("block {} is past the last of {}", block.0, self.blocks_count);
+            return Err(Error::corrupt(structure, self.offset_of(block), detail));
+        }
+        self.read_journal_bytes(buf, self.block_size.offset_of(block.0).saturating_add(offset), structure)
+    }
+
+    /// Reads from the device that holds the journal.
+    pub(crate) fn read_journal_bytes(
+        &self,
+        buf: &mut [u8],
+        offset: u64,
+        structure: &'static str,
+    ) -> Result<()> {
+        self.journal.as_ref().unwrap_or(&self.region).read(buf, offset, structure)
     }
 
     /// Whether `blocks` blocks from `first` lie on the file system.
@@ -202,12 +284,46 @@ impl<S: ReadAt> BlockDevice<S> {
         offset: u64,
         structure: &'static str,
     ) -> Result<()> {
-        let end_in_block = offset.saturating_add(crate::bytes::to_u64(buf.len()));
+        let end_in_block = offset.saturating_add(to_u64(buf.len()));
         if !self.holds(block, self.block_size.blocks_for(end_in_block)) {
             let detail = format!("block {} is past the last of {}", block.0, self.blocks_count);
             return Err(Error::corrupt(structure, self.offset_of(block), detail));
         }
-        self.region.read(buf, self.block_size.offset_of(block.0).saturating_add(offset), structure)
+        let mut position = self.block_size.offset_of(block.0).saturating_add(offset);
+        let mut rest = buf;
+        while !rest.is_empty() {
+            let block = BlockIndex(self.block_size.blocks_before(position));
+            let within = self.block_size.offset_in_block(position);
+            let copy = self.overlay.find(block);
+            let blocks = if copy.is_some() {
+                1
+            } else {
+                let end = within.saturating_add(to_u64(rest.len()));
+                self.overlay.alike(block, self.block_size.blocks_for(end))
+            };
+            let len = self.block_size.offset_of(blocks).saturating_sub(within);
+            let len = to_usize(len).min(rest.len());
+            let (piece, behind) = rest.split_at_mut(len);
+            match copy {
+                Some(copy) => self.read_copy(piece, copy, within, structure)?,
+                None => self.region.read(piece, position, structure)?,
+            }
+            position = position.saturating_add(to_u64(len));
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    fn read_copy(
+        &self,
+        buf: &mut [u8],
+        copy: LoggedCopy,
+        offset: u64,
+        structure: &'static str,
+    ) -> Result<()> {
+        self.read_journal(buf, copy.place, offset, structure)?;
+        copy.unescape(buf, offset);
+        Ok(())
     }
 }
 

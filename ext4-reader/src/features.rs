@@ -15,6 +15,7 @@ pub struct Features {
 
 pub(crate) const COMPAT_HAS_JOURNAL: u32 = 0x4;
 pub(crate) const COMPAT_SPARSE_SUPER2: u32 = 0x200;
+pub(crate) const COMPAT_ORPHAN_FILE: u32 = 0x1000;
 
 pub(crate) const INCOMPAT_FILETYPE: u32 = 0x2;
 pub(crate) const INCOMPAT_RECOVER: u32 = 0x4;
@@ -31,6 +32,7 @@ pub(crate) const RO_COMPAT_HUGE_FILE: u32 = 0x8;
 pub(crate) const RO_COMPAT_UNINIT_BG: u32 = 0x10;
 pub(crate) const RO_COMPAT_BIGALLOC: u32 = 0x200;
 pub(crate) const RO_COMPAT_METADATA_CSUM: u32 = 0x400;
+pub(crate) const RO_COMPAT_ORPHAN_PRESENT: u32 = 0x10000;
 
 const COMPAT: [(u32, &str); 13] = [
     (0x1, "dir_prealloc"),
@@ -45,7 +47,7 @@ const COMPAT: [(u32, &str); 13] = [
     (COMPAT_SPARSE_SUPER2, "sparse_super2"),
     (0x400, "fast_commit"),
     (0x800, "stable_inodes"),
-    (0x1000, "orphan_file"),
+    (COMPAT_ORPHAN_FILE, "orphan_file"),
 ];
 
 /// Each with whether this crate reads file systems that have it.
@@ -85,7 +87,7 @@ const RO_COMPAT: [(u32, &str); 17] = [
     (0x2000, "project"),
     (0x4000, "shared_blocks"),
     (0x8000, "verity"),
-    (0x10000, "orphan_present"),
+    (RO_COMPAT_ORPHAN_PRESENT, "orphan_present"),
 ];
 
 impl Features {

@@ -1,17 +1,18 @@
 use std::fmt;
 
+use crate::amendments::{self, Amendments};
 use crate::bytes::{to_u64, to_usize};
 use crate::device::{BlockDevice, Region};
 use crate::features::INCOMPAT_EA_INODE;
 use crate::inode::I_BLOCK_LEN;
-use crate::journal::{self, JournalState};
+use crate::journal::{self, FastCommits};
 use crate::mapping::{RunKind, inline, next_run_of};
 use crate::scrutiny::Scrutiny;
 use crate::units::BlockIndex;
 use crate::{
-    Corrupt, DirEntry, Error, File, FileExtents, FileKind, Finding, Inode, InodeNumber, OpenOptions, ReadAt,
-    ReadDir, Remains, Result, Scan, Superblock, Walk, Xattr, block_group, checksum, directory, path, salvage,
-    superblock_search, xattr,
+    Corrupt, DirEntry, Error, File, FileExtents, FileKind, Finding, Inode, InodeNumber, Journal,
+    JournalState, OpenOptions, Orphan, ReadAt, ReadDir, Remains, Result, Scan, Superblock, Walk, Xattr,
+    block_group, checksum, directory, orphans, path, salvage, superblock, superblock_search, xattr,
 };
 
 /// A file system of the kind ext2, ext3 or ext4, opened for reading.
@@ -20,6 +21,8 @@ use crate::{
 pub struct Ext4<S> {
     device: BlockDevice<S>,
     superblock: Superblock,
+    journal: JournalState,
+    pub(crate) amendments: Amendments,
 }
 
 /// The kernel's bound on the target of a symbolic link, where blocks do not bound it further.
@@ -31,10 +34,10 @@ impl<S: ReadAt> Ext4<S> {
     /// Fails with [`Error::NotExt4`] if there is none, and with [`Error::Unsupported`] if it has a feature that a
     /// reader must know and this one does not.
     pub fn open(source: S) -> Result<Self> {
-        Self::open_with(source, &OpenOptions::default())
+        Self::open_with(source, None, &OpenOptions::default())
     }
 
-    pub(crate) fn open_with(source: S, options: &OpenOptions) -> Result<Self> {
+    pub(crate) fn open_with(source: S, journal: Option<S>, options: &OpenOptions) -> Result<Self> {
         let region = Region::new(source, options.offset);
         let mut scrutiny = Scrutiny::new(options);
         let superblock = superblock_search::read(&region, &mut scrutiny)?;
@@ -44,8 +47,33 @@ impl<S: ReadAt> Ext4<S> {
             superblock.blocks_count(),
             options.cache_bytes,
             scrutiny,
-        );
-        Ok(Self { device, superblock })
+        )
+        .with_journal(journal.map(|journal| Region::new(journal, 0)));
+        let opened = journal::open(&device, &superblock, options.journal)?;
+        let device = device.with_overlay(opened.overlay, options.cache_bytes);
+        let superblock = journaled_superblock(&device).unwrap_or(superblock);
+        let device = device.with_blocks_count(superblock.blocks_count());
+        let mut filesystem =
+            Self { device, superblock, journal: opened.state, amendments: Amendments::default() };
+        filesystem.apply_fast_commits(opened.fast_commits, options.journal)?;
+        Ok(filesystem)
+    }
+
+    fn apply_fast_commits(&mut self, fast_commits: FastCommits, journal: Journal) -> Result<()> {
+        let outcome = amendments::apply(self, fast_commits.changes);
+        let JournalState::Replayed(replay) = &mut self.journal else { return Ok(()) };
+        match outcome {
+            Ok(()) => replay.fast_commits = fast_commits.count,
+            Err(error) if journal == Journal::Require => return Err(error),
+            Err(error) => replay.fast_commits_left = Some(error.to_string()),
+        }
+        match &replay.fast_commits_left {
+            Some(reason) if journal == Journal::Require => {
+                let detail = format!("its fast commits cannot be applied: {reason}");
+                Err(Error::corrupt("journal", self.device.offset_of_superblock(), detail))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The superblock.
@@ -54,10 +82,17 @@ impl<S: ReadAt> Ext4<S> {
         &self.superblock
     }
 
-    /// Whether the journal holds changes that are missing from what is shown here.
+    /// Whether the journal held changes, and whether what is shown here has them.
     #[must_use]
-    pub fn journal_state(&self) -> JournalState {
-        journal::state(self)
+    pub fn journal_state(&self) -> &JournalState {
+        &self.journal
+    }
+
+    /// The files that were deleted while open, or were being cut short, when the disk was last written: what the kernel
+    /// would finish at the next mount. What is shown is as after that: the deleted have no names, and nothing is read
+    /// behind the end of the others.
+    pub fn orphans(&self) -> Result<Vec<Orphan>> {
+        orphans::read(self)
     }
 
     /// The damage that was read past so far, by its place in the source; at most 10,000 are kept.
@@ -75,15 +110,20 @@ impl<S: ReadAt> Ext4<S> {
     ///
     /// Fails with [`Error::Corrupt`] if there is no such inode or it is no file's.
     pub fn inode(&self, number: InodeNumber) -> Result<Inode> {
-        let (block, offset) = self.inode_location(number)?;
-        let bytes = self.device.table_block(block, "inode")?;
-        let bytes = bytes.get(offset..).unwrap_or_default();
-        let bytes = bytes.get(..self.superblock.inode_size.into()).unwrap_or_default();
+        let (block, offset) = inode_location(&self.device, &self.superblock, number)?;
         let source_offset = self.device.offset_of(block).saturating_add(to_u64(offset));
-        let inode = Inode::parse(number, bytes, source_offset, &self.superblock).ok_or_else(|| {
-            Error::corrupt("inode", source_offset, "its mode is no file's").of_inode(number)
-        })?;
-        self.verified_inode(inode, bytes)
+        let amended = self.amendments.inode(number);
+        let mut inode = if let Some(bytes) = amended.and_then(|amended| amended.bytes.as_ref()) {
+            // A fast commit changes an inode without its checksum.
+            parse_inode(number, bytes, source_offset, &self.superblock)?
+        } else {
+            let table = self.device.table_block(block, "inode")?;
+            let bytes = table.get(offset..).unwrap_or_default();
+            let bytes = bytes.get(..self.superblock.inode_size.into()).unwrap_or_default();
+            self.verified_inode(parse_inode(number, bytes, source_offset, &self.superblock)?, bytes)?
+        };
+        inode.ranges = amended.and_then(|amended| amended.ranges.clone());
+        Ok(inode)
     }
 
     /// The inode that was parsed out of `bytes`, if its checksum does not stand against it.
@@ -96,26 +136,11 @@ impl<S: ReadAt> Ext4<S> {
         Ok(inode)
     }
 
-    /// The block an inode lies in, and its byte offset there.
-    fn inode_location(&self, number: InodeNumber) -> Result<(BlockIndex, usize)> {
-        let superblock = &self.superblock;
-        let Some(index) = number.0.checked_sub(1).filter(|&index| index < superblock.inodes_count) else {
-            let detail = format!("there is none of number {number}, only {}", superblock.inodes_count);
-            return Err(Error::corrupt("inode", self.device.offset_of(BlockIndex(0)), detail));
-        };
-        let per_group = superblock.inodes_per_group;
-        let (group, index) = (u64::from(index / per_group), u64::from(index % per_group));
-        if group >= superblock.group_count() {
-            let detail = format!("it belongs to group {group} of {}", superblock.group_count());
-            return Err(
-                Error::corrupt("inode", self.device.offset_of(BlockIndex(0)), detail).of_inode(number)
-            );
-        }
-
-        let table = block_group::read(&self.device, superblock, group)?.inode_table;
-        let at = index.saturating_mul(superblock.inode_size.into());
-        let block_size = superblock.block_size;
-        Ok((table.plus(block_size.blocks_before(at)), to_usize(block_size.offset_in_block(at))))
+    /// The bytes of an inode, and where they lie in the source.
+    pub(crate) fn raw_inode(&self, number: InodeNumber) -> Result<(Vec<u8>, u64)> {
+        let (bytes, offset) = read_raw_inode(&self.device, &self.superblock, number)?;
+        let amended = self.amendments.inode(number).and_then(|amended| amended.bytes.clone());
+        Ok((amended.unwrap_or(bytes), offset))
     }
 
     /// The entries of a directory, in the order they lie in, without `.` and `..`.
@@ -294,6 +319,69 @@ impl<S: ReadAt> Ext4<S> {
     pub(crate) fn device(&self) -> &BlockDevice<S> {
         &self.device
     }
+}
+
+/// The inode of a number, as it lies on the disk.
+pub(crate) fn read_inode<S: ReadAt>(
+    device: &BlockDevice<S>,
+    superblock: &Superblock,
+    number: InodeNumber,
+) -> Result<Inode> {
+    let (bytes, offset) = read_raw_inode(device, superblock, number)?;
+    parse_inode(number, &bytes, offset, superblock)
+}
+
+fn parse_inode(number: InodeNumber, bytes: &[u8], offset: u64, superblock: &Superblock) -> Result<Inode> {
+    Inode::parse(number, bytes, offset, superblock)
+        .ok_or_else(|| Error::corrupt("inode", offset, "its mode is no file's").of_inode(number))
+}
+
+fn read_raw_inode<S: ReadAt>(
+    device: &BlockDevice<S>,
+    superblock: &Superblock,
+    number: InodeNumber,
+) -> Result<(Vec<u8>, u64)> {
+    let (block, offset) = inode_location(device, superblock, number)?;
+    let bytes = device.metadata(block, "inode")?;
+    let bytes = bytes.get(offset..).unwrap_or_default();
+    let bytes = bytes.get(..superblock.inode_size.into()).unwrap_or_default();
+    Ok((bytes.to_vec(), device.offset_of(block).saturating_add(to_u64(offset))))
+}
+
+/// The block an inode lies in, and its byte offset there.
+fn inode_location<S: ReadAt>(
+    device: &BlockDevice<S>,
+    superblock: &Superblock,
+    number: InodeNumber,
+) -> Result<(BlockIndex, usize)> {
+    let Some(index) = number.0.checked_sub(1).filter(|&index| index < superblock.inodes_count) else {
+        let detail = format!("there is none of number {number}, only {}", superblock.inodes_count);
+        return Err(Error::corrupt("inode", device.offset_of(BlockIndex(0)), detail));
+    };
+    let per_group = superblock.inodes_per_group;
+    let (group, index) = (u64::from(index / per_group), u64::from(index % per_group));
+    if group >= superblock.group_count() {
+        let detail = format!("it belongs to group {group} of {}", superblock.group_count());
+        return Err(Error::corrupt("inode", device.offset_of(BlockIndex(0)), detail).of_inode(number));
+    }
+
+    let table = block_group::read(device, superblock, group)?.inode_table;
+    let at = index.saturating_mul(superblock.inode_size.into());
+    let block_size = superblock.block_size;
+    Ok((table.plus(block_size.blocks_before(at)), to_usize(block_size.offset_in_block(at))))
+}
+
+/// The superblock as the journal has it, if it does and that one can be used.
+fn journaled_superblock<S: ReadAt>(device: &BlockDevice<S>) -> Option<Superblock> {
+    let block = BlockIndex(device.block_size().blocks_before(superblock::OFFSET));
+    if !device.is_journaled(block) {
+        return None;
+    }
+    let mut bytes = [0; superblock::LEN];
+    let within = device.block_size().offset_in_block(superblock::OFFSET);
+    device.read(&mut bytes, block, within, "superblock").ok()?;
+    let superblock = Superblock::parse(&bytes, device.offset_of(block).saturating_add(within)).ok()?;
+    (superblock.block_size == device.block_size()).then_some(superblock)
 }
 
 impl<S> fmt::Debug for Ext4<S> {

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use crate::amendments::Ranges;
 use crate::bytes::Fields;
 use crate::features::{INCOMPAT_LARGEDIR, RO_COMPAT_HUGE_FILE};
 use crate::xattr::in_inode;
@@ -6,16 +9,18 @@ use crate::{InodeNumber, Superblock, Timestamp};
 const FLAG_HUGE_FILE: u32 = 0x4_0000;
 const FLAG_ENCRYPT: u32 = 0x800;
 const FLAG_INDEX: u32 = 0x1000;
-const FLAG_EXTENTS: u32 = 0x8_0000;
 const FLAG_VERITY: u32 = 0x10_0000;
 const FLAG_EA_INODE: u32 = 0x20_0000;
-const FLAG_INLINE_DATA: u32 = 0x1000_0000;
 const FLAG_CASEFOLD: u32 = 0x4000_0000;
+
+pub(crate) const EXTENTS_FLAG: u32 = 0x8_0000;
+pub(crate) const INLINE_DATA_FLAG: u32 = 0x1000_0000;
 
 /// How much of an inode every ext2 has; the rest begins with its own length.
 pub(crate) const GOOD_OLD_LEN: usize = 128;
 /// The length of `i_block`, which holds pointers, an extent tree's root, a short link target or inline data.
 pub(crate) const I_BLOCK_LEN: usize = 60;
+pub(crate) const I_BLOCK_AT: usize = 0x28;
 
 /// A file of any kind: what its inode says, parsed.
 ///
@@ -52,6 +57,8 @@ pub struct Inode {
     pub(crate) attribute_block: u64,
     /// What follows the fields, if attributes lie there.
     pub(crate) tail: Box<[u8]>,
+    /// Where its mapping is another than `i_block` says.
+    pub(crate) ranges: Option<Arc<Ranges>>,
 }
 
 /// The kinds of files.
@@ -130,9 +137,10 @@ impl Inode {
             created: (end >= 0x94).then(|| time(0x90, 0x94)),
             deleted: Some(fields.u32(0x14)).filter(|&time| time != 0).map(|time| Timestamp::parse(time, 0)),
             offset,
-            i_block: fields.array(0x28),
+            i_block: fields.array(I_BLOCK_AT),
             attribute_block: u64::from(fields.u16(0x76)) << 32 | u64::from(fields.u32(0x68)),
             tail: in_inode::attributes(bytes.get(end..).unwrap_or_default()).into(),
+            ranges: None,
         })
     }
 
@@ -260,11 +268,11 @@ impl Inode {
     }
 
     pub(crate) fn has_extents(&self) -> bool {
-        self.flags & FLAG_EXTENTS != 0
+        self.flags & EXTENTS_FLAG != 0
     }
 
     pub(crate) fn has_inline_data(&self) -> bool {
-        self.flags & FLAG_INLINE_DATA != 0
+        self.flags & INLINE_DATA_FLAG != 0
     }
 
     pub(crate) fn is_indexed(&self) -> bool {

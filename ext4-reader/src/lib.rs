@@ -11,6 +11,7 @@
     )
 )]
 
+mod amendments;
 mod block_group;
 mod bytes;
 mod cache;
@@ -26,6 +27,7 @@ mod inode;
 mod journal;
 mod mapping;
 mod options;
+mod orphans;
 mod path;
 mod read_ahead;
 mod salvage;
@@ -46,9 +48,10 @@ pub use file::File;
 pub use filesystem::Ext4;
 pub use finding::{Cost, Finding};
 pub use inode::{Device, FileKind, Inode};
-pub use journal::JournalState;
+pub use journal::{Journal, JournalDamage, JournalLoss, JournalState, NotReplayed, Replay};
 pub use mapping::{ExtentKind, FileExtent, FileExtents};
 pub use options::{OpenOptions, Tolerance};
+pub use orphans::{Orphan, OrphanFate};
 pub use salvage::{Remains, Scan};
 pub use source::{FromFn, ReadAt, from_fn};
 pub use superblock::{HashSigns, Superblock};

@@ -1,4 +1,4 @@
-use crate::{Checksums, Ext4, ReadAt, Result};
+use crate::{Checksums, Ext4, Journal, ReadAt, Result};
 
 /// How to open a file system; [`Ext4::open`] takes the defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,6 +7,7 @@ pub struct OpenOptions {
     pub(crate) cache_bytes: usize,
     pub(crate) tolerance: Tolerance,
     pub(crate) checksums: Checksums,
+    pub(crate) journal: Journal,
 }
 
 /// What is done about damage that can be worked around.
@@ -28,6 +29,7 @@ impl Default for OpenOptions {
             cache_bytes: 8 << 20,
             tolerance: Tolerance::default(),
             checksums: Checksums::default(),
+            journal: Journal::Replay,
         }
     }
 }
@@ -68,8 +70,21 @@ impl OpenOptions {
         self
     }
 
+    /// What becomes of changes that the journal holds: by default they are [applied](Journal::Replay), in memory.
+    #[must_use]
+    pub fn journal(mut self, journal: Journal) -> Self {
+        self.journal = journal;
+        self
+    }
+
     /// Opens the file system that lies in `source`.
     pub fn open<S: ReadAt>(&self, source: S) -> Result<Ext4<S>> {
-        Ext4::open_with(source, self)
+        Ext4::open_with(source, None, self)
+    }
+
+    /// Opens the file system that lies in `source` and has its journal on a device of its own, `journal`. The
+    /// [offset](Self::offset) does not apply to that one. Sources of two types are boxed: `Box<dyn ReadAt>`.
+    pub fn open_with_journal<S: ReadAt>(&self, source: S, journal: S) -> Result<Ext4<S>> {
+        Ext4::open_with(source, Some(journal), self)
     }
 }

@@ -4,8 +4,10 @@ use crate::bytes::Fields;
 use crate::checksum;
 use crate::features::{
     COMPAT_HAS_JOURNAL, COMPAT_SPARSE_SUPER2, Features, INCOMPAT_64BIT, INCOMPAT_CSUM_SEED, INCOMPAT_META_BG,
-    INCOMPAT_RECOVER, RO_COMPAT_BIGALLOC, RO_COMPAT_METADATA_CSUM, RO_COMPAT_SPARSE_SUPER,
+    INCOMPAT_RECOVER, RO_COMPAT_BIGALLOC, RO_COMPAT_METADATA_CSUM, RO_COMPAT_ORPHAN_PRESENT,
+    RO_COMPAT_SPARSE_SUPER,
 };
+use crate::inode::I_BLOCK_LEN;
 use crate::units::{BlockIndex, BlockSize};
 use crate::{Error, InodeNumber, Result};
 
@@ -17,6 +19,7 @@ const MAGIC: u16 = 0xef53;
 const STATE_CLEAN: u16 = 0x1;
 const STATE_ERRORS: u16 = 0x2;
 const FLAG_UNSIGNED_HASH: u32 = 0x2;
+const JOURNAL_INODE_IS_KEPT: u8 = 1;
 
 /// What the superblock says of the file system.
 ///
@@ -24,12 +27,13 @@ const FLAG_UNSIGNED_HASH: u32 = 0x2;
 ///
 /// ```text
 /// 0x00 inodes  0x04 blocks  0x0c free blocks  0x14 first data block  0x18 log2 of the block size - 10
-/// 0x1c log2 of the cluster size - 10  0x20 blocks per group  0x24 clusters per group  0x28 inodes per group  0x2c last mount  0x30 last write  0x38 magic  0x3a state
-/// 0x4c revision  0x54 first inode  0x58 inode size
-/// 0x5a group of this copy  0x5c compat  0x60 incompat  0x64 ro_compat  0x68 UUID
-/// 0x78 label  0x88 last mount point  0xe0 journal inode  0xe8 orphans  0xec hash seed  0xfc hash version
-/// 0xfe descriptor size  0x104 first meta_bg  0x150 blocks, high  0x158 free blocks, high  0x160 flags
-/// 0x240 0x244 0x26c quota inodes  0x24c groups with backups (sparse_super2)  0x280 orphan file  0x270 checksum seed  0x3fc checksum
+/// 0x1c log2 of the cluster size - 10  0x20 blocks per group  0x24 clusters per group  0x28 inodes per group
+/// 0x2c last mount  0x30 last write  0x38 magic  0x3a state  0x4c revision  0x54 first inode  0x58 inode size
+/// 0x5a group of this copy  0x5c compat  0x60 incompat  0x64 ro_compat  0x68 UUID  0x78 label  0x88 last mount point
+/// 0xd0 journal UUID  0xe0 journal inode  0xe8 orphans  0xec hash seed  0xfc hash version  0xfd kind of journal backup
+/// 0xfe descriptor size  0x104 first meta_bg  0x10c backup of the journal inode's i_block and size (high, low)
+/// 0x150 blocks, high  0x158 free blocks, high  0x160 flags  0x240 0x244 0x26c quota inodes
+/// 0x24c groups with backups (sparse_super2)  0x270 checksum seed  0x280 orphan file  0x3fc checksum
 /// ```
 #[derive(Debug, Clone)]
 pub struct Superblock {
@@ -44,13 +48,15 @@ pub struct Superblock {
     pub(crate) inode_size: u16,
     pub(crate) descriptor_size: NonZeroU16,
     pub(crate) first_meta_bg: u32,
-    pub(crate) journal_inode: u32,
     /// The journal, the quotas and the orphan file: they have no name, and numbers of their own choice.
     pub(crate) system_inodes: [InodeNumber; 5],
     /// What checksums of metadata begin with, if there are any.
     pub(crate) metadata_seed: Option<u32>,
     /// The group this copy lies in; revision 0 does not say.
     pub(crate) is_copy_in_group: Option<u16>,
+    pub(crate) journal: JournalPlace,
+    pub(crate) orphan_file: u32,
+    pub(crate) first_orphan: u32,
     pub(crate) hash_seed: [u32; 4],
     pub(crate) default_hash_signs: HashSigns,
     backup_groups: [u32; 2],
@@ -61,7 +67,24 @@ pub struct Superblock {
     label: Vec<u8>,
     last_mounted: Vec<u8>,
     written: u32,
-    orphans: u32,
+}
+
+/// What the superblock says of the place of the journal.
+#[derive(Debug, Clone)]
+pub(crate) struct JournalPlace {
+    /// The inode that holds it; 0 if a device of its own does.
+    pub(crate) inode: u32,
+    /// Which device that is.
+    pub(crate) uuid: [u8; 16],
+    /// What the superblock keeps of the inode.
+    pub(crate) inode_copy: Option<JournalInode>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct JournalInode {
+    pub(crate) i_block: [u8; I_BLOCK_LEN],
+    pub(crate) size_low: u32,
+    pub(crate) size_high: u32,
 }
 
 /// Whether hashes of names take bytes above 127 as negative: that depended on the computer that made the file system.
@@ -125,7 +148,6 @@ impl Superblock {
             inode_size: if dynamic { fields.u16(0x58) } else { 128 },
             descriptor_size,
             first_meta_bg: fields.u32(0x104),
-            journal_inode: fields.u32(0xe0),
             system_inodes: [0xe0, 0x240, 0x244, 0x26c, 0x280].map(|at| InodeNumber(fields.u32(at))),
             metadata_seed: features.has_ro_compat(RO_COMPAT_METADATA_CSUM).then(|| {
                 if features.has_incompat(INCOMPAT_CSUM_SEED) {
@@ -135,6 +157,17 @@ impl Superblock {
                 }
             }),
             is_copy_in_group: dynamic.then(|| fields.u16(0x5a)),
+            journal: JournalPlace {
+                inode: fields.u32(0xe0),
+                uuid: fields.array(0xd0),
+                inode_copy: (fields.u8(0xfd) == JOURNAL_INODE_IS_KEPT).then(|| JournalInode {
+                    i_block: fields.array(0x10c),
+                    size_high: fields.u32(0x148),
+                    size_low: fields.u32(0x14c),
+                }),
+            },
+            orphan_file: fields.u32(0x280),
+            first_orphan: fields.u32(0xe8),
             hash_seed: [fields.u32(0xec), fields.u32(0xf0), fields.u32(0xf4), fields.u32(0xf8)],
             default_hash_signs: if fields.u32(0x160) & FLAG_UNSIGNED_HASH == 0 {
                 HashSigns::Signed
@@ -149,7 +182,6 @@ impl Superblock {
             label: fields.text(0x78, 16).to_vec(),
             last_mounted: fields.text(0x88, 64).to_vec(),
             written: fields.u32(0x30),
-            orphans: fields.u32(0xe8),
         };
         superblock.validate().map_err(corrupt)?;
         Ok(superblock)
@@ -245,10 +277,10 @@ impl Superblock {
     }
 
     /// Whether files are listed that were deleted while open, or cut short, and that the kernel would finish with at the
-    /// next mount.
+    /// next mount; [`Ext4::orphans`](crate::Ext4::orphans) says which.
     #[must_use]
     pub fn has_orphans(&self) -> bool {
-        self.orphans != 0
+        self.first_orphan != 0 || self.features.has_ro_compat(RO_COMPAT_ORPHAN_PRESENT)
     }
 
     pub(crate) fn group_count(&self) -> u64 {

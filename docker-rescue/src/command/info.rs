@@ -142,6 +142,8 @@ fn part_line(part: &Part) -> String {
             let journal = match filesystem.journal_state() {
                 JournalState::Absent => "no journal",
                 JournalState::Clean => "journal clean",
+                JournalState::Replayed(replay) if replay.is_complete() => "journal replayed",
+                JournalState::Replayed(_) => "JOURNAL DAMAGED",
                 _ => "JOURNAL NOT APPLIED",
             };
             format!(

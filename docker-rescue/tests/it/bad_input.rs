@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::command::{Run, docker_disk, read_json, rescue, rescue_as_nobody};
-use crate::support::{Numbers, needs, run, sh};
+use crate::support::{Numbers, needs, run, sh, testdata};
 
 fn recover(source: &Path, target: &Path) -> Run {
     rescue(["recover".as_ref(), source.as_os_str(), "-o".as_ref(), target.as_os_str()])
@@ -207,17 +207,40 @@ fn wrong_usage_is_exit_code_2() {
 }
 
 #[test]
-fn a_journal_that_must_be_replayed_is_said_loudly_and_is_no_full_success() {
-    needs!("mkfs.ext4", "debugfs", "root", "loop");
+fn a_journal_is_replayed_in_memory_and_gives_what_the_kernel_makes_of_it() {
+    needs!("mkfs.ext4", "root", "loop", "python3");
     let bad = Bad::new("disk.raw", b"");
-    // A copy taken while the file system is mounted and something is in its journal.
+    cut_off(&bad.file);
+    let before = std::fs::read(&bad.file).expect("readable");
+    let run = recover(&bad.file, &bad.target());
+    let run = run.says(0, &["note:", "journal was replayed in memory", "the disk is unchanged"]);
+    assert!(!run.stderr.contains("warning:"), "{}", run.stderr);
+    assert!(std::fs::read(&bad.file).expect("readable") == before, "the disk is as it was");
+    assert_eq!(read_json(&bad.target().join("report.json"))["is_complete"], true);
+
+    // The kernel's view of a copy, after its own replay.
+    let truth = sh(
+        "cp \"$1\" \"$1.copy\"; mount -o loop \"$1.copy\" \"$1.mnt\"; umount \"$1.mnt\"
+         mount -o loop,ro \"$1.copy\" \"$1.mnt\"
+         python3 \"$2\" \"$1.mnt/docker/volumes/static-site/_data\"; umount \"$1.mnt\"",
+        [bad.file.as_os_str(), manifest_script().as_os_str()],
+    );
+    let ours = sh(
+        "python3 \"$2\" \"$1\"",
+        [bad.target().join("volumes/static-site").as_os_str(), manifest_script().as_os_str()],
+    );
+    assert!(truth.len() > 10_000, "the disk holds files");
+    assert_eq!(String::from_utf8_lossy(&ours), String::from_utf8_lossy(&truth));
+}
+
+#[test]
+fn a_journal_that_cannot_be_replayed_is_said_loudly_and_is_no_full_success() {
+    needs!("mkfs.ext4", "root", "loop", "python3", "debugfs");
+    let bad = Bad::new("disk.raw", b"");
+    cut_off(&bad.file);
+    // Zeros in place of the journal's superblock.
     sh(
-        "truncate -s 64M \"$1.live\"; mkfs.ext4 -qF \"$1.live\"; mkdir \"$1.mnt\"; mount -o loop \"$1.live\" \"$1.mnt\"
-         mkdir -p \"$1.mnt/docker/volumes/v/_data\" \"$1.mnt/docker/containers\" \"$1.mnt/docker/image/overlay2/layerdb\"
-         sync -f \"$1.mnt\"; mkdir \"$1.mnt/docker/volumes/late\"; python3 -c '
-import os, sys
-os.fsync(os.open(sys.argv[1], os.O_RDONLY))' \"$1.mnt/docker/volumes\"
-         cp \"$1.live\" \"$1\"; umount \"$1.mnt\"",
+        "dd if=/dev/zero of=\"$1\" bs=4096 count=1 conv=notrunc status=none seek=\"$(debugfs -R 'bmap <8> 0' \"$1\")\"",
         [&bad.file],
     );
     recover(&bad.file, &bad.target()).says(3, &["warning:", "journal", "NOT applied"]);
@@ -225,6 +248,27 @@ os.fsync(os.open(sys.argv[1], os.O_RDONLY))' \"$1.mnt/docker/volumes\"
     assert!(report["warnings"][0].as_str().is_some_and(|warning| warning.contains("journal")));
     assert_eq!(report["is_complete"], false);
     rescue(["volume".as_ref(), "ls".as_ref(), bad.file.as_os_str()]).says(3, &["NOT applied"]);
+}
+
+/// Makes a disk of which one volume was being worked on when the machine died.
+fn cut_off(file: &Path) {
+    sh(
+        "truncate -s 64M \"$1\"; mkfs.ext4 -qF -b 4096 \"$1\"; mkdir \"$1.mnt\"; mount -o loop,nobarrier \"$1\" \"$1.mnt\"
+         root=\"$1.mnt/docker\"; mkdir -p \"$root/containers\" \"$root/image/overlay2/layerdb\" \"$root/volumes\"
+         cp -r \"$3/data-root/volumes/.\" \"$root/volumes\"
+         for list in \"$3\"/volumes/*; do mkdir -p \"$root/volumes/$(basename \"$list\" .jsonl)/_data\"; done
+         umount \"$1.mnt\"; mount -o loop,nobarrier \"$1\" \"$1.mnt\"
+         python3 \"$2\" \"$root/volumes/static-site/_data\" 7 200; umount \"$1.mnt\"",
+        [
+            file.as_os_str(),
+            testdata().join("crash_workload.py").as_os_str(),
+            testdata().join("docker-disk.truth").as_os_str(),
+        ],
+    );
+}
+
+fn manifest_script() -> PathBuf {
+    testdata().join("manifest.py")
 }
 
 #[test]

@@ -1,14 +1,16 @@
+use std::collections::btree_map;
 use std::sync::Arc;
 
 use super::DirEntry;
 use super::entry::RawEntry;
 use super::salvage;
+use crate::amendments::AmendedDirectory;
 use crate::bytes::to_u64;
 use crate::device::BlockDevice;
 use crate::finding::Cost;
 use crate::mapping::{Run, RunKind, inline, next_run};
 use crate::units::BlockIndex;
-use crate::{Corrupt, Error, Ext4, Inode, ReadAt, Result, Superblock, checksum};
+use crate::{Corrupt, Error, Ext4, Inode, InodeNumber, ReadAt, Result, Superblock, checksum};
 
 /// The entries of a directory, in the order they lie in; see [`Ext4::read_dir`](crate::Ext4::read_dir).
 ///
@@ -28,6 +30,10 @@ pub struct ReadDir<'a, S> {
     /// The run of blocks that the next one lies in.
     run: Option<Run>,
     chunk: Chunk,
+    /// What a fast commit changed.
+    amended: Option<&'a AmendedDirectory>,
+    /// The names that it added, and that come last.
+    added: Option<btree_map::Iter<'a, Vec<u8>, Option<InodeNumber>>>,
 }
 
 /// Bytes that hold entries: a block, or a part of an inode.
@@ -52,8 +58,12 @@ impl<'a, S: ReadAt> ReadDir<'a, S> {
             blocks_left: filesystem.device().present_blocks(),
             run: None,
             chunk: Chunk::default(),
+            amended: filesystem.amendments.directory(directory.number()),
+            added: None,
         };
-        if inline::is_inline(directory) {
+        if entries.amended.is_some_and(|amended| amended.is_new) {
+            entries.next_block = u64::MAX;
+        } else if inline::is_inline(directory) {
             entries.start_inline()?;
         }
         Ok(entries)
@@ -119,6 +129,18 @@ impl<'a, S: ReadAt> ReadDir<'a, S> {
         Ok(())
     }
 
+    /// Whether a fast commit has something else to say of the name.
+    fn is_amended(&self, entry: &Result<DirEntry, &'static str>) -> bool {
+        let names = self.amended.map(|amended| &amended.names);
+        matches!((names, entry), (Some(names), Ok(entry)) if names.contains_key(&entry.name))
+    }
+
+    fn next_added(&mut self) -> Option<DirEntry> {
+        let amended = self.amended?;
+        let added = self.added.get_or_insert_with(|| amended.names.iter());
+        added.find_map(|(name, inode)| Some(DirEntry { name: name.clone(), inode: (*inode)?, kind: None }))
+    }
+
     fn corrupt(&self, offset: u64, detail: &'static str) -> Error {
         Error::corrupt("directory block", offset, detail).of_inode(self.directory.number())
     }
@@ -131,10 +153,11 @@ impl<S: ReadAt> Iterator for ReadDir<'_, S> {
         loop {
             let rest = self.chunk.bytes.get(self.chunk.position..).unwrap_or_default();
             if rest.is_empty() {
-                if let Err(error) = self.read_block()? {
-                    return Some(Err(error));
+                match self.read_block() {
+                    Some(Ok(())) => continue,
+                    Some(Err(error)) => return Some(Err(error)),
+                    None => return self.next_added().map(Ok),
                 }
-                continue;
             }
             let at = self.chunk.offset.saturating_add(to_u64(self.chunk.position));
             let entry = match RawEntry::parse(rest, self.superblock) {
@@ -152,7 +175,7 @@ impl<S: ReadAt> Iterator for ReadDir<'_, S> {
                     Some(Err(problem))
                 }
             };
-            if let Some(entry) = entry {
+            if let Some(entry) = entry.filter(|entry| !self.is_amended(entry)) {
                 return Some(entry.map_err(|problem| self.corrupt(at, problem)));
             }
         }

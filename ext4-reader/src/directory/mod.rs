@@ -30,6 +30,13 @@ pub(crate) fn read<'a, S: ReadAt>(filesystem: &'a Ext4<S>, directory: &'a Inode)
 /// The inode that a name in a directory leads to, by the directory's index if it has one that can be used.
 pub(crate) fn lookup<S: ReadAt>(filesystem: &Ext4<S>, directory: &Inode, name: &[u8]) -> Result<InodeNumber> {
     refuse_unreadable(directory)?;
+    if let Some(amended) = filesystem.amendments.directory(directory.number()) {
+        match amended.names.get(name) {
+            Some(found) => return found.ok_or(Error::NotFound),
+            None if amended.is_new => return Err(Error::NotFound),
+            None => {}
+        }
+    }
     if directory.is_indexed() && !directory.is_casefolded() {
         // An index that cannot be followed costs time, not files.
         match htree::lookup(filesystem, directory, name) {

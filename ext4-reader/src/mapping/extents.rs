@@ -22,6 +22,8 @@ pub enum ExtentKind {
         /// In bytes from the start of the source.
         source_offset: u64,
     },
+    /// Data whose newest copy lies in the journal: it is read with [`Ext4::read_at`](crate::Ext4::read_at).
+    Journaled,
     /// Data that lies in the inode.
     Inline,
     /// Reserved storage that was never written: reads as zeros, like a hole.
@@ -57,7 +59,10 @@ impl<S: ReadAt> Iterator for FileExtents<'_, S> {
             self.position = block_size.blocks_for(size);
             return Some(Ok(FileExtent { offset: 0, len: size, kind: ExtentKind::Inline }));
         }
-        let run = next_run(self.device, self.inode, self.position)?;
+        let mut run = next_run(self.device, self.inode, self.position)?;
+        if let RunKind::Data(start) = run.kind {
+            run.blocks = self.device.alike(start, run.blocks);
+        }
         self.position = run.first.saturating_add(run.blocks);
         let offset = block_size.offset_of(run.first);
         if offset >= size {
@@ -65,6 +70,7 @@ impl<S: ReadAt> Iterator for FileExtents<'_, S> {
         }
         let len = block_size.offset_of(run.blocks).min(size.saturating_sub(offset));
         let kind = match run.kind {
+            RunKind::Data(start) if self.device.is_journaled(start) => ExtentKind::Journaled,
             RunKind::Data(start) => ExtentKind::Data { source_offset: self.device.offset_of(start) },
             RunKind::Unwritten(_) => ExtentKind::Unwritten,
             RunKind::Damaged(error) => return Some(Err(error)),

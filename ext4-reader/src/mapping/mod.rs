@@ -5,6 +5,7 @@ pub(crate) mod extent_tree;
 mod extents;
 pub(crate) mod inline;
 
+use crate::amendments::Next;
 use crate::device::BlockDevice;
 use crate::units::{BlockIndex, FileBlock};
 use crate::{Error, Inode, ReadAt};
@@ -38,6 +39,37 @@ pub(crate) fn next_run<S: ReadAt>(device: &BlockDevice<S>, inode: &Inode, from: 
 
 /// The same, for who wants no more than so many blocks: of those behind them nothing need be found out.
 pub(crate) fn next_run_of<S: ReadAt>(
+    device: &BlockDevice<S>,
+    inode: &Inode,
+    from: FileBlock,
+    wanted: u64,
+) -> Option<Run> {
+    let Some(ranges) = &inode.ranges else { return mapped_run(device, inode, from, wanted) };
+    let mut from = from;
+    // Every turn passes a range, and of these there are few.
+    loop {
+        let end = match ranges.next(device, inode, from) {
+            Next::Run(run) => return Some(run),
+            Next::HoleTo(FileBlock::MAX) => return None,
+            Next::HoleTo(end) => {
+                from = end;
+                continue;
+            }
+            Next::AsMapped(None) => return mapped_run(device, inode, from, wanted),
+            Next::AsMapped(Some(end)) => end,
+        };
+        match mapped_run(device, inode, from, wanted) {
+            Some(run) if run.first < end => {
+                let blocks = run.blocks.min(end.saturating_sub(run.first));
+                return Some(Run { blocks, ..run });
+            }
+            _ => from = end,
+        }
+    }
+}
+
+/// The same, by what the inode says.
+fn mapped_run<S: ReadAt>(
     device: &BlockDevice<S>,
     inode: &Inode,
     from: FileBlock,

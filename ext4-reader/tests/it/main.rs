@@ -21,6 +21,8 @@ mod bombs;
 #[cfg(target_os = "linux")]
 mod corpus;
 #[cfg(target_os = "linux")]
+mod crash;
+#[cfg(target_os = "linux")]
 mod deleted;
 #[cfg(target_os = "linux")]
 mod feature_matrix;
@@ -30,6 +32,10 @@ mod file_contents;
 mod image;
 #[cfg(target_os = "linux")]
 mod inode_fields;
+#[cfg(target_os = "linux")]
+mod journal_damage;
+#[cfg(target_os = "linux")]
+mod journal_forms;
 #[cfg(target_os = "linux")]
 mod journal_state;
 #[cfg(target_os = "linux")]

@@ -67,7 +67,11 @@ fn a_sidecar_is_neither_overwritten_nor_made_without_need() {
     let scratch = scratch();
     let (copy, sidecar) = (scratch.path().join("copy"), scratch.path().join("sidecar"));
     let options = DirectoryOptions::default().sidecar(&sidecar);
-    let tree = HostTree::open("src").expect("opens");
+    // Our own files, so that whoever runs this can keep their owner and group.
+    let source = scratch.path().join("source");
+    fs::create_dir(&source).expect("created");
+    fs::write(source.join("file"), "content").expect("written");
+    let tree = HostTree::open(&source).expect("opens");
     let report = write_directory(&tree, &copy, &options, &Control::default()).expect("writes");
     assert!(report.is_complete());
     assert!(!sidecar.exists());
