@@ -130,7 +130,7 @@ impl<'a> Recovery<'a> {
             let volumes = job.root(root, &folder, &mut begin);
             report.data_roots.push(DataRootReport::new(&root.found, folder, volumes, root.findings.clone()));
         }
-        report.finish(job.stopped);
+        report.finish(self.source, job.stopped);
         write_json(&output.join("report.json"), &report)?;
         Ok(report)
     }

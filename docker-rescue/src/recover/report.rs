@@ -93,20 +93,22 @@ pub enum Outcome {
 
 impl RecoverReport {
     pub(super) fn new(source: &Source, form: Form) -> Self {
-        let warnings = source.notes().into_iter().filter(|note| note.level == Level::Warning);
         Self {
             docker_rescue: env!("CARGO_PKG_VERSION"),
             source: source.path().to_owned(),
             also_read: source.disk().map(|disk| disk.also_read().to_vec()).unwrap_or_default(),
             form,
-            warnings: warnings.map(|note| note.message).collect(),
+            warnings: Vec::new(),
             data_roots: Vec::new(),
             stopped: None,
             is_complete: false,
         }
     }
 
-    pub(super) fn finish(&mut self, stopped: Option<String>) {
+    /// Damage shows while files are read, so what the source has to say comes last.
+    pub(super) fn finish(&mut self, source: &Source, stopped: Option<String>) {
+        let warnings = source.notes().into_iter().filter(|note| note.level == Level::Warning);
+        self.warnings = warnings.map(|note| note.message).collect();
         self.stopped = stopped;
         let whole = |volume: &VolumeReport| matches!(volume.outcome, Outcome::Recovered | Outcome::Elsewhere);
         self.is_complete = self.warnings.is_empty()

@@ -308,3 +308,33 @@ fn ctrl_c_leaves_a_truthful_report() {
     assert!(outcomes.contains(&"partial") && outcomes.contains(&"not_reached"), "{outcomes:?}");
     assert!(!target.join("volumes/a").exists(), "what is not whole has not its name");
 }
+
+#[test]
+fn damage_that_shows_only_while_a_file_is_copied_is_in_the_report() {
+    const PARTITION: u64 = 9_437_184;
+    needs!("qemu-img", "debugfs");
+    let bad = Bad::new("disk.raw", b"");
+    let located = sh(
+        "qemu-img convert -O raw \"$1\" \"$2\"
+         debugfs -R 'imap /lib/docker/volumes/every-kind/_data/one-block' \"$2?offset=$3\"",
+        [docker_disk().as_os_str(), bad.file.as_os_str(), PARTITION.to_string().as_ref()],
+    );
+    // "... located at block 36, offset 0x0f00"
+    let located = String::from_utf8(located).expect("text");
+    let behind =
+        |mark: &str| located.split(mark).nth(1).expect("a place").trim().split(',').next().expect("a number");
+    let block: u64 = behind("at block").parse().expect("a number");
+    let offset = u64::from_str_radix(behind("offset 0x"), 16).expect("a number");
+    let block_size = 4096;
+    let generation = PARTITION + block * block_size + offset + 0x64;
+    let mut disk = std::fs::read(&bad.file).expect("readable");
+    disk[usize::try_from(generation).expect("small")] ^= 1;
+    std::fs::write(&bad.file, disk).expect("writable");
+
+    let run = recover(&bad.file, &bad.target()).says(3, &[]);
+    assert!(run.text().contains("checksum is wrong"), "{}", run.text());
+    let report = read_json(&bad.target().join("report.json"));
+    assert_eq!(report["is_complete"], false);
+    assert!(report["warnings"][0].as_str().is_some_and(|warning| warning.contains("checksum is wrong")));
+    assert!(bad.target().join("volumes/every-kind/one-block").exists(), "it is recovered all the same");
+}
