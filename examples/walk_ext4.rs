@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{Write, stdout};
 
-use ext4_reader::{FileKind, Inode, JournalState, OpenOptions};
+use ext4_reader::{FileKind, Inode, OpenOptions};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1);
@@ -17,18 +17,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let fs = OpenOptions::new().offset(offset).open(File::open(disk)?)?;
     let mut out = stdout().lock();
-    match fs.journal_state() {
-        JournalState::Replayed(replay) => {
-            writeln!(
-                out,
-                "it was not unmounted: {} transactions come from its journal",
-                replay.transactions
-            )?;
-        }
-        JournalState::NeedsReplay(reason) => {
-            writeln!(out, "what was written last is still in its journal, which was not replayed: {reason}")?;
-        }
-        _ => {}
+    let journal = fs.journal_state();
+    if journal.is_out_of_date() {
+        writeln!(out, "not all that was written last could be read from the journal: {journal:?}")?;
     }
     for entry in fs.walk(&fs.root()?) {
         // A damaged directory or inode is one error among the entries, not the end of them.
