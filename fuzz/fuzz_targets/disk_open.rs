@@ -6,7 +6,7 @@ use std::io::Write;
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../docker-rescue/tests/it/source/exercise.rs"]
+#[path = "../../docker-rescue/tests/it/disk/exercise.rs"]
 mod exercise;
 
 fuzz_target!(|image: &[u8]| {
