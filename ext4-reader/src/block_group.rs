@@ -1,14 +1,19 @@
 //! Group descriptors: where each group of blocks keeps its bitmaps and inodes; their copies, and which to go by.
 
+mod copies;
+
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use crate::bytes::{Fields, to_u64, to_usize};
 use crate::checksum::{self, DescriptorSeed};
 use crate::device::BlockDevice;
 use crate::features::{INCOMPAT_64BIT, INCOMPAT_FLEX_BG, RO_COMPAT_UNINIT_BG};
-use crate::finding::Cost;
+use crate::finding::{Amount, Cost};
 use crate::units::BlockIndex;
 use crate::{Corrupt, Error, ReadAt, Result, Superblock};
+
+pub(crate) use copies::copies;
 
 /// What the descriptor of a group says.
 ///
@@ -44,7 +49,7 @@ pub(crate) fn read<S: ReadAt>(
     let per_block = per_block(superblock);
     let set = DescriptorBlock { device, superblock, number: group / per_block };
     let block = set.primary();
-    let bytes = device.mended(block, STRUCTURE, |bytes| set.mend(bytes))?;
+    let bytes = read_block(&set)?;
     let at = set.position(group);
     let mut descriptor = GroupDescriptor::parse(superblock, bytes.get(at..).unwrap_or_default());
     if device.scrutiny().recovers() && set.flaw(group, &bytes).is_some() {
@@ -55,6 +60,10 @@ pub(crate) fn read<S: ReadAt>(
     }
     let offset = device.offset_of(block).saturating_add(to_u64(at));
     Err(Error::corrupt(STRUCTURE, offset, format!("the inode table of group {group} leaves the file system")))
+}
+
+fn read_block<S: ReadAt>(set: &DescriptorBlock<'_, S>) -> Result<Arc<[u8]>> {
+    set.device.mended(set.primary(), STRUCTURE, |bytes| set.mend(bytes))
 }
 
 const STRUCTURE: &str = "group descriptor";
@@ -142,8 +151,8 @@ impl<S: ReadAt> DescriptorBlock<'_, S> {
                 groups.start.saturating_add(per_block(superblock).get()).saturating_sub(1),
             ]
         } else {
-            let backups =
-                (1..superblock.group_count()).filter(|&group| superblock.group_has_superblock(group));
+            let groups = superblock.present_groups(self.device.present_blocks());
+            let backups = (1..groups).filter(|&group| superblock.group_has_superblock(group));
             backups.take(MOST_BACKUPS).collect()
         };
         groups.into_iter().map(|group| self.in_group(group)).collect()
@@ -190,8 +199,8 @@ impl<S: ReadAt> DescriptorBlock<'_, S> {
         for (group, flaw) in flawed {
             match flaw {
                 Flaw::Checksum => {
-                    scrutiny
-                        .wrong_checksum(self.damage(group, format!("{} (group {group})", flaw.problem())))?;
+                    let damage = self.damage(group, format!("{} (group {group})", flaw.problem()));
+                    scrutiny.wrong_checksum(damage, Amount::default())?;
                 }
                 // Whoever asks for this group is told.
                 Flaw::Place => {}

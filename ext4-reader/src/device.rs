@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::bytes::{to_u64, to_usize};
 use crate::cache::{BlockCache, Cached};
+use crate::finding::Amount;
 use crate::journal::{LoggedCopy, Overlay};
 use crate::read_ahead::{Locality, ReadAhead};
 use crate::scrutiny::Scrutiny;
@@ -185,16 +186,17 @@ impl<S: ReadAt> BlockDevice<S> {
         }
     }
 
-    /// The same for a block with a checksum.
+    /// The same for a block with a checksum; `amount` is what it speaks of.
     pub(crate) fn verified(
         &self,
         block: BlockIndex,
         structure: &'static str,
         owner: Option<InodeNumber>,
         is_right: impl FnOnce(u32, &[u8]) -> bool,
+        amount: impl FnOnce(&[u8]) -> Amount,
     ) -> Result<Arc<[u8]>> {
         self.examined(block, structure, |bytes| {
-            self.verify_checksum(block, structure, owner, |seed| is_right(seed, bytes))
+            self.verify_checksum(block, structure, owner, |seed| is_right(seed, bytes), || amount(bytes))
         })
     }
 
@@ -221,15 +223,17 @@ impl<S: ReadAt> BlockDevice<S> {
         structure: &'static str,
         owner: Option<InodeNumber>,
         is_right: impl FnOnce(u32) -> bool,
+        amount: impl FnOnce() -> Amount,
     ) -> Result<()> {
         if self.scrutiny.seed().is_none_or(is_right) {
             return Ok(());
         }
         let damage = Corrupt::new(structure, self.offset_of(block), "its checksum is wrong");
-        self.scrutiny.wrong_checksum(match owner {
+        let damage = match owner {
             Some(number) => damage.of_inode(number),
             None => damage,
-        })
+        };
+        self.scrutiny.wrong_checksum(damage, amount())
     }
 
     /// The same, after `mend` has seen, and perhaps changed, what was read from the source.

@@ -77,6 +77,14 @@ impl Error {
     }
 }
 
+/// An error and its cause in one line.
+pub(crate) fn chain(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match &error {

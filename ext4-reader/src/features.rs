@@ -21,11 +21,13 @@ pub(crate) const INCOMPAT_FILETYPE: u32 = 0x2;
 pub(crate) const INCOMPAT_RECOVER: u32 = 0x4;
 pub(crate) const INCOMPAT_JOURNAL_DEV: u32 = 0x8;
 pub(crate) const INCOMPAT_META_BG: u32 = 0x10;
+pub(crate) const INCOMPAT_EXTENTS: u32 = 0x40;
 pub(crate) const INCOMPAT_64BIT: u32 = 0x80;
 pub(crate) const INCOMPAT_FLEX_BG: u32 = 0x200;
 pub(crate) const INCOMPAT_EA_INODE: u32 = 0x400;
 pub(crate) const INCOMPAT_CSUM_SEED: u32 = 0x2000;
 pub(crate) const INCOMPAT_LARGEDIR: u32 = 0x4000;
+pub(crate) const INCOMPAT_INLINE_DATA: u32 = 0x8000;
 
 pub(crate) const RO_COMPAT_SPARSE_SUPER: u32 = 0x1;
 pub(crate) const RO_COMPAT_HUGE_FILE: u32 = 0x8;
@@ -57,7 +59,7 @@ const INCOMPAT: [(u32, &str, bool); 16] = [
     (INCOMPAT_RECOVER, "needs_recovery", true),
     (INCOMPAT_JOURNAL_DEV, "journal_dev", false),
     (INCOMPAT_META_BG, "meta_bg", true),
-    (0x40, "extent", true),
+    (INCOMPAT_EXTENTS, "extent", true),
     (INCOMPAT_64BIT, "64bit", true),
     (0x100, "mmp", true),
     (INCOMPAT_FLEX_BG, "flex_bg", true),
@@ -65,7 +67,7 @@ const INCOMPAT: [(u32, &str, bool); 16] = [
     (0x1000, "dirdata", false),
     (INCOMPAT_CSUM_SEED, "metadata_csum_seed", true),
     (INCOMPAT_LARGEDIR, "large_dir", true),
-    (0x8000, "inline_data", true),
+    (INCOMPAT_INLINE_DATA, "inline_data", true),
     (0x10000, "encrypt", true),
     (0x20000, "casefold", true),
 ];

@@ -1,18 +1,21 @@
 use std::fmt;
+use std::ops::ControlFlow;
 
 use crate::amendments::{self, Amendments};
 use crate::bytes::{to_u64, to_usize};
 use crate::device::{BlockDevice, Region};
 use crate::features::INCOMPAT_EA_INODE;
+use crate::finding::Amount;
 use crate::inode::I_BLOCK_LEN;
 use crate::journal::{self, FastCommits};
 use crate::mapping::{RunKind, inline, next_run_of};
 use crate::scrutiny::Scrutiny;
 use crate::units::BlockIndex;
 use crate::{
-    Corrupt, DirEntry, Error, File, FileExtents, FileKind, Finding, Inode, InodeNumber, Journal,
-    JournalState, OpenOptions, Orphan, ReadAt, ReadDir, Remains, Result, Scan, Superblock, Walk, Xattr,
-    block_group, checksum, directory, orphans, path, salvage, superblock, superblock_search, xattr,
+    Check, CheckProgress, Corrupt, DirEntry, Error, File, FileExtents, FileKind, Finding, Inode, InodeNumber,
+    Journal, JournalState, OpenOptions, Orphan, ReadAt, ReadDir, Remains, Result, Scan, Superblock, Walk,
+    Xattr, block_group, check, checksum, directory, orphans, path, salvage, superblock, superblock_search,
+    xattr,
 };
 
 /// A file system of the kind ext2, ext3 or ext4, opened for reading.
@@ -131,7 +134,8 @@ impl<S: ReadAt> Ext4<S> {
         let scrutiny = self.device.scrutiny();
         if scrutiny.seed().is_some_and(|seed| !checksum::inode(seed, &inode, bytes)) {
             let damage = Corrupt::new("inode", inode.offset, "its checksum is wrong");
-            scrutiny.wrong_checksum(damage.of_inode(inode.number()))?;
+            let amount = Amount::one_file(inode.content_bytes());
+            scrutiny.wrong_checksum(damage.of_inode(inode.number()), amount)?;
         }
         Ok(inode)
     }
@@ -193,6 +197,26 @@ impl<S: ReadAt> Ext4<S> {
     #[must_use]
     pub fn lost_files(&self) -> Vec<DirEntry> {
         salvage::lost_files(self)
+    }
+
+    /// Examines the whole file system: all that `e2fsck -fn` would find and that matters to a reader, with what it costs.
+    /// Checksums are looked at as the [options](OpenOptions::checksums) say. Nothing is written. Contents of files are not
+    /// read, so that bad sectors show only where they hold metadata.
+    ///
+    /// `watch` is told now and then how far it is, and may end it.
+    ///
+    /// ```no_run
+    /// use std::ops::ControlFlow;
+    /// # fn f(fs: ext4_reader::Ext4<std::fs::File>) {
+    /// let check = fs.check(|_| ControlFlow::Continue(()));
+    /// println!("{} files, {} bytes are lost", check.files, check.bytes_lost);
+    /// for finding in &check.findings {
+    ///     println!("{finding}");
+    /// }
+    /// # }
+    /// ```
+    pub fn check(&self, mut watch: impl FnMut(CheckProgress) -> ControlFlow<()>) -> Check {
+        check::check(self, &mut watch)
     }
 
     /// The inodes of deleted files, in the order of their numbers, as far as their places were not used again. What they

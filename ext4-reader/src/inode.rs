@@ -267,6 +267,15 @@ impl Inode {
         self.flags & FLAG_CASEFOLD != 0
     }
 
+    /// How much content there is at most: what a size says that is damaged no disk can hold.
+    pub(crate) fn content_bytes(&self) -> u64 {
+        if self.kind == FileKind::Regular {
+            self.size.min(self.allocated_bytes.max(I_BLOCK_LEN as u64))
+        } else {
+            0
+        }
+    }
+
     pub(crate) fn has_extents(&self) -> bool {
         self.flags & EXTENTS_FLAG != 0
     }

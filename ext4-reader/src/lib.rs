@@ -15,6 +15,7 @@ mod amendments;
 mod block_group;
 mod bytes;
 mod cache;
+mod check;
 mod checksum;
 mod device;
 mod directory;
@@ -40,6 +41,7 @@ mod units;
 mod walk;
 mod xattr;
 
+pub use check::{Check, CheckProgress, CheckStep};
 pub use checksum::Checksums;
 pub use directory::{DirEntry, ReadDir};
 pub use error::{Corrupt, Error, Result};

@@ -1,7 +1,7 @@
 //! How closely is looked at what is read, and what is done about what is wrong with it.
 
 use crate::checksum::Checksums;
-use crate::finding::{Cost, Finding, Findings};
+use crate::finding::{Amount, Cost, Finding, Findings};
 use crate::{Corrupt, OpenOptions, Result, Superblock, Tolerance};
 
 /// The policy of an open file system, and what was found under it.
@@ -41,12 +41,12 @@ impl Scrutiny {
         self.metadata_seed.filter(|_| !self.ignores_checksums())
     }
 
-    /// Says that a checksum is wrong: an error or a finding.
-    pub(crate) fn wrong_checksum(&self, damage: Corrupt) -> Result<()> {
+    /// Says that a checksum is wrong, which makes so much doubtful: an error or a finding.
+    pub(crate) fn wrong_checksum(&self, damage: Corrupt, amount: Amount) -> Result<()> {
         match self.checksums {
             Checksums::Verify => Err(damage.into()),
             Checksums::Report => {
-                self.found(damage, Cost::Doubt);
+                self.findings.add(damage, Cost::Doubt, amount);
                 Ok(())
             }
             Checksums::Ignore => Ok(()),
@@ -54,10 +54,14 @@ impl Scrutiny {
     }
 
     pub(crate) fn found(&self, damage: Corrupt, cost: Cost) {
-        self.findings.add(damage, cost);
+        self.findings.add(damage, cost, Amount::default());
     }
 
     pub(crate) fn findings(&self) -> Vec<Finding> {
         self.findings.list()
+    }
+
+    pub(crate) fn findings_count(&self) -> u64 {
+        self.findings.count()
     }
 }

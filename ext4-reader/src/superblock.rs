@@ -289,6 +289,12 @@ impl Superblock {
             .div_ceil(self.blocks_per_group.get().into())
     }
 
+    /// How many groups there are at most with their inodes on a disk of so many blocks, whatever the superblock says.
+    pub(crate) fn present_groups(&self, present_blocks: u64) -> u64 {
+        let fit = present_blocks.checked_div(self.inode_table_blocks().max(1)).unwrap_or(0);
+        self.group_count().min(fit.saturating_add(1))
+    }
+
     /// A group's first block, which holds its copy of the superblock if it has one.
     pub(crate) fn first_block_of(&self, group: u64) -> BlockIndex {
         let before = group.saturating_mul(self.blocks_per_group.get().into());
@@ -321,6 +327,36 @@ impl Superblock {
             Some("its groups are larger than their bitmaps")
         } else if inodes != u64::from(self.inodes_count) {
             Some("its counts of groups and of inodes disagree")
+        } else {
+            None
+        }
+    }
+
+    /// Why this one, of these bytes, could not stand for another as its backup.
+    pub(crate) fn difference(
+        &self,
+        other: &Self,
+        bytes: &[u8],
+        is_checksummed: bool,
+    ) -> Option<&'static str> {
+        let layout = |superblock: &Self| {
+            (
+                superblock.block_size,
+                superblock.blocks_count,
+                superblock.blocks_per_group,
+                superblock.first_data_block,
+                superblock.inodes_count,
+                superblock.inodes_per_group,
+                superblock.inode_size,
+                superblock.descriptor_size,
+            )
+        };
+        if layout(self) != layout(other) {
+            Some("it has another layout than the superblock")
+        } else if self.uuid != other.uuid {
+            Some("it is that of another file system")
+        } else if is_checksummed && self.metadata_seed.is_some() && !checksum::superblock(bytes) {
+            Some("its checksum is wrong")
         } else {
             None
         }

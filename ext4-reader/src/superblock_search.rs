@@ -1,7 +1,7 @@
 //! Which superblock to go by: the primary one, or where recovery needs it one of its backups.
 
 use crate::device::Region;
-use crate::finding::Cost;
+use crate::finding::{Amount, Cost};
 use crate::scrutiny::Scrutiny;
 use crate::superblock::{self, LEN, OFFSET, Superblock};
 use crate::units::BlockSize;
@@ -29,7 +29,7 @@ pub(crate) fn read<S: ReadAt>(region: &Region<S>, scrutiny: &mut Scrutiny) -> Re
             backup.superblock.with_journal_in_doubt()
         }
         (Ok(Read { superblock, flaw: Some(flaw) }), None) if flaw == WRONG_CHECKSUM => {
-            scrutiny.wrong_checksum(corrupt(flaw.to_owned()))?;
+            scrutiny.wrong_checksum(corrupt(flaw.to_owned()), Amount::default())?;
             superblock
         }
         (Ok(Read { superblock, flaw }), None) => {

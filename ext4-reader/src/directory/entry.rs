@@ -66,6 +66,19 @@ impl<'a> RawEntry<'a> {
     }
 }
 
+/// How many files a block names, as far as its entries can be followed.
+pub(super) fn count_names(block: &[u8]) -> u64 {
+    let mut rest = block;
+    let mut count = 0_u64;
+    while rest.len() >= HEADER_LEN {
+        let fields = Fields(rest);
+        let is_dots = fields.u8(HEADER_LEN) == b'.' && fields.u8(6) <= 2;
+        count = count.saturating_add((fields.u32(0) != 0 && !is_dots).into());
+        rest = rest.get(decode_len(fields.u16(4)).max(HEADER_LEN)..).unwrap_or_default();
+    }
+    count
+}
+
 fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && !name.contains(&b'/') && !name.contains(&0)
 }

@@ -9,12 +9,16 @@
 //! entries of 8 bytes:  hash, block; sorted by hash. In place of the first hash: most entries (16 bits), entries (16 bits)
 //! ```
 
+mod coverage;
+
 use std::sync::Arc;
 
 use super::hash::Hash;
 use super::linear::{find_in_block, read_directory_block};
 use crate::bytes::Fields;
 use crate::{Error, Ext4, Inode, InodeNumber, ReadAt, Result};
+
+pub(super) use coverage::count_indexed;
 
 const ROOT_HASH_VERSION: usize = 0x1c;
 const ROOT_HEAD_LEN: usize = 0x1d;

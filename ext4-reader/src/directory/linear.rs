@@ -2,12 +2,12 @@ use std::collections::btree_map;
 use std::sync::Arc;
 
 use super::DirEntry;
-use super::entry::RawEntry;
+use super::entry::{self, RawEntry};
 use super::salvage;
 use crate::amendments::AmendedDirectory;
 use crate::bytes::to_u64;
 use crate::device::BlockDevice;
-use crate::finding::Cost;
+use crate::finding::{Amount, Cost};
 use crate::mapping::{Run, RunKind, inline, next_run};
 use crate::units::BlockIndex;
 use crate::{Corrupt, Error, Ext4, Inode, InodeNumber, ReadAt, Result, Superblock, checksum};
@@ -32,6 +32,8 @@ pub struct ReadDir<'a, S> {
     chunk: Chunk,
     /// What a fast commit changed.
     amended: Option<&'a AmendedDirectory>,
+    /// Where the entry lies that was returned last.
+    entry_at: u64,
     /// The names that it added, and that come last.
     added: Option<btree_map::Iter<'a, Vec<u8>, Option<InodeNumber>>>,
 }
@@ -59,6 +61,7 @@ impl<'a, S: ReadAt> ReadDir<'a, S> {
             run: None,
             chunk: Chunk::default(),
             amended: filesystem.amendments.directory(directory.number()),
+            entry_at: directory.offset,
             added: None,
         };
         if entries.amended.is_some_and(|amended| amended.is_new) {
@@ -129,6 +132,11 @@ impl<'a, S: ReadAt> ReadDir<'a, S> {
         Ok(())
     }
 
+    /// Where the entry that was returned last lies in the source, in bytes.
+    pub(crate) fn entry_offset(&self) -> u64 {
+        self.entry_at
+    }
+
     /// Whether a fast commit has something else to say of the name.
     fn is_amended(&self, entry: &Result<DirEntry, &'static str>) -> bool {
         let names = self.amended.map(|amended| &amended.names);
@@ -176,6 +184,7 @@ impl<S: ReadAt> Iterator for ReadDir<'_, S> {
                 }
             };
             if let Some(entry) = entry.filter(|entry| !self.is_amended(entry)) {
+                self.entry_at = at;
                 return Some(entry.map_err(|problem| self.corrupt(at, problem)));
             }
         }
@@ -206,9 +215,9 @@ fn read_verified<S: ReadAt>(
     start: BlockIndex,
     block: u64,
 ) -> Result<Arc<[u8]>> {
-    device.verified(start, "directory block", Some(directory.number()), |seed, bytes| {
-        checksum::directory_block(seed, directory, bytes, block == 0)
-    })
+    let is_right = |seed, bytes: &[u8]| checksum::directory_block(seed, directory, bytes, block == 0);
+    let amount = |bytes: &[u8]| Amount::files(entry::count_names(bytes));
+    device.verified(start, "directory block", Some(directory.number()), is_right, amount)
 }
 
 /// Looks for a name in the entries of one block.

@@ -1,5 +1,6 @@
 //! Directories: blocks of entries, read in order whatever index lies over them, and the index for looking up a name.
 
+mod dots;
 mod entry;
 mod hash;
 mod htree;
@@ -8,6 +9,7 @@ mod salvage;
 
 use crate::{Error, Ext4, FileKind, Inode, InodeNumber, ReadAt, Result};
 
+pub(crate) use dots::{Dots, dots};
 pub use linear::ReadDir;
 
 /// A name in a directory.
@@ -55,6 +57,15 @@ pub(crate) fn lookup<S: ReadAt>(filesystem: &Ext4<S>, directory: &Inode, name: &
     }
     // In a damaged directory nobody can say that the name is not there.
     Err(damage.unwrap_or(Error::NotFound))
+}
+
+/// How many names lie where the directory's index leads. `None` if it has none, or none by which names are looked up.
+pub(crate) fn count_indexed<S: ReadAt>(filesystem: &Ext4<S>, directory: &Inode) -> Option<Result<u64>> {
+    let is_used = directory.is_indexed()
+        && !directory.is_casefolded()
+        && !directory.is_encrypted()
+        && filesystem.amendments.directory(directory.number()).is_none();
+    is_used.then(|| htree::count_indexed(filesystem, directory))
 }
 
 fn refuse_unreadable(directory: &Inode) -> Result<()> {

@@ -24,6 +24,7 @@ use location::JournalBlocks;
 use log::Log;
 
 use crate::device::BlockDevice;
+use crate::error::chain;
 use crate::features::{COMPAT_HAS_JOURNAL, INCOMPAT_RECOVER};
 use crate::{Error, ReadAt, Result, Superblock};
 
@@ -56,7 +57,7 @@ pub(crate) fn open<S: ReadAt>(
         Ok(None) => return unchanged(JournalState::NeedsReplay(NotReplayed::External)),
         Err(error) if journal == Journal::Require => return Err(error),
         Err(error) => {
-            return unchanged(JournalState::NeedsReplay(NotReplayed::Unreadable(error_chain(&error))));
+            return unchanged(JournalState::NeedsReplay(NotReplayed::Unreadable(chain(&error))));
         }
     };
     if log.superblock.start == 0 {
@@ -74,6 +75,11 @@ pub(crate) fn open<S: ReadAt>(
         return Err(Error::corrupt("journal", damage.offset, damage.to_string()));
     }
     Ok(Opened { state: JournalState::Replayed(replay), overlay, fast_commits })
+}
+
+/// Whether the journal could be used, if it is at hand.
+pub(crate) fn examine<S: ReadAt>(device: &BlockDevice<S>, superblock: &Superblock) -> Result<()> {
+    find_log(device, superblock).map(|_| ())
 }
 
 /// `None` if the journal lies on another device, and that is not at hand.
@@ -98,11 +104,4 @@ fn find_log<'a, S: ReadAt>(
     Err(failure.unwrap_or_else(|| {
         Error::corrupt("superblock", device.offset_of_superblock(), "it names no inode that is a journal")
     }))
-}
-
-fn error_chain(error: &Error) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }

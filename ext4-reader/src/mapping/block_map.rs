@@ -1,6 +1,8 @@
 //! Block maps, as ext2 and ext3 have them: twelve direct pointers in `i_block`, then a single, a double and a triple
 //! indirect one, each 32 bits. A pointer of 0 is a hole of all it could lead to.
 
+mod tour;
+
 use std::ops::Range;
 
 use super::{Run, RunKind};
@@ -8,6 +10,8 @@ use crate::bytes::{Fields, to_usize};
 use crate::device::BlockDevice;
 use crate::units::{BlockIndex, FileBlock};
 use crate::{Error, Inode, ReadAt};
+
+pub(crate) use tour::tour;
 
 const DIRECT: u64 = 12;
 const POINTER_LEN: u64 = 4;

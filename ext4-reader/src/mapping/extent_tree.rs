@@ -10,14 +10,19 @@
 //!   depth > 0, an index: 0 first block  4 child block, low  8 child block, high (16 bits)
 //! ```
 
+mod tour;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Run, RunKind};
 use crate::bytes::Fields;
 use crate::device::BlockDevice;
+use crate::finding::Amount;
 use crate::units::{BlockIndex, FileBlock};
 use crate::{Error, Inode, ReadAt, Result, checksum};
+
+pub(crate) use tour::tour;
 
 const MAGIC: u16 = 0xf30a;
 const HEADER_LEN: usize = 12;
@@ -128,8 +133,10 @@ impl<'a> Node<'a> {
         let offset = device.offset_of(block);
         let bytes = device.examined(block, STRUCTURE, |bytes| {
             let is_right = |seed| checksum::extent_block(seed, inode, bytes);
-            device.verify_checksum(block, STRUCTURE, Some(inode.number()), is_right)?;
-            Node::new(NodeBytes::Borrowed(bytes), offset).verify()
+            let node = Node::new(NodeBytes::Borrowed(bytes), offset);
+            let amount = || Amount::one_file(device.block_size().offset_of(node.reach()));
+            device.verify_checksum(block, STRUCTURE, Some(inode.number()), is_right, amount)?;
+            node.verify()
         })?;
         Ok(Self::new(NodeBytes::Cached(bytes), offset))
     }
@@ -191,6 +198,14 @@ impl<'a> Node<'a> {
             free_from = entry.first.saturating_add(len);
         }
         true
+    }
+
+    /// How many blocks of the file it speaks of: from its first entry to the end of its last.
+    fn reach(&self) -> u64 {
+        let last = self.entries.checked_sub(1).and_then(|last| self.entry(last));
+        let end =
+            last.map_or(0, |last| last.first.saturating_add(if self.depth == 0 { last.len() } else { 1 }));
+        self.entry(0).map_or(0, |first| end.saturating_sub(first.first))
     }
 
     /// The last entry that begins at or before a block; the first one if all begin behind it.

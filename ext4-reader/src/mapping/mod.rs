@@ -4,6 +4,7 @@ pub(crate) mod block_map;
 pub(crate) mod extent_tree;
 mod extents;
 pub(crate) mod inline;
+pub(crate) mod tour;
 
 use crate::amendments::Next;
 use crate::device::BlockDevice;

@@ -1,7 +1,10 @@
 //! What the bitmaps of the groups say is in use.
 
+use std::sync::Arc;
+
 use crate::block_group::{self, Bitmap};
 use crate::bytes::{Fields, to_usize};
+use crate::finding::Amount;
 use crate::units::BlockIndex;
 use crate::{Ext4, InodeNumber, ReadAt, Result, checksum};
 
@@ -28,13 +31,19 @@ pub(super) fn used_blocks<S: ReadAt>(filesystem: &Ext4<S>, first: BlockIndex, bl
     Ok(used)
 }
 
-#[derive(Clone, Copy)]
-enum BitmapOf {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BitmapOf {
     Blocks,
     Inodes,
 }
 
 fn bit<S: ReadAt>(filesystem: &Ext4<S>, group: u64, of: BitmapOf, index: u64) -> Result<bool> {
+    let Some(bytes) = read(filesystem, group, of)? else { return Ok(false) };
+    Ok(Fields(&bytes).u8(to_usize(index / 8)) & 1_u8.wrapping_shl(u32::try_from(index % 8).unwrap_or(0)) != 0)
+}
+
+/// The bitmap of a group. `None` if nothing of the group was ever in use, and it has none.
+pub(crate) fn read<S: ReadAt>(filesystem: &Ext4<S>, group: u64, of: BitmapOf) -> Result<Option<Arc<[u8]>>> {
     let superblock = filesystem.superblock();
     let device = filesystem.device();
     let descriptor = block_group::read(device, superblock, group)?;
@@ -42,10 +51,10 @@ fn bit<S: ReadAt>(filesystem: &Ext4<S>, group: u64, of: BitmapOf, index: u64) ->
         BitmapOf::Blocks => (descriptor.block_bitmap, superblock.clusters_per_group, "block bitmap"),
         BitmapOf::Inodes => (descriptor.inode_bitmap, superblock.inodes_per_group.get(), "inode bitmap"),
     };
-    let Some(Bitmap { block, checksum }) = bitmap else { return Ok(false) };
-    let bytes = device.verified(block, structure, None, |seed, bytes| {
+    let Some(Bitmap { block, checksum }) = bitmap else { return Ok(None) };
+    let is_right = |seed, bytes: &[u8]| {
         let covered = Fields(bytes).slice(0, to_usize((bits / 8).into())).unwrap_or_default();
         checksum::bitmap(seed, covered, checksum)
-    })?;
-    Ok(Fields(&bytes).u8(to_usize(index / 8)) & 1_u8.wrapping_shl(u32::try_from(index % 8).unwrap_or(0)) != 0)
+    };
+    device.verified(block, structure, None, is_right, |_| Amount::default()).map(Some)
 }

@@ -50,7 +50,7 @@ fn reach<S: ReadAt>(filesystem: &Ext4<S>, directory: &Inode, reached: &mut Inode
 const SHORTEST_ENTRY_BYTES: u64 = 12;
 
 /// Whether an inode never has a name: the file system keeps in it what belongs to no file or is part of one.
-fn is_hidden<S: ReadAt>(filesystem: &Ext4<S>, inode: &Inode) -> bool {
+pub(crate) fn is_hidden<S: ReadAt>(filesystem: &Ext4<S>, inode: &Inode) -> bool {
     inode.number() < FIRST_ORDINARY
         || inode.holds_attribute_value()
         || filesystem.superblock().system_inodes.contains(&inode.number())

@@ -1,6 +1,6 @@
 //! What no path leads to: inodes by number, files whose directory is gone, and deleted ones.
 
-mod bitmap;
+pub(crate) mod bitmap;
 mod deleted;
 mod inode_set;
 mod lost;
@@ -8,5 +8,5 @@ mod scan;
 
 pub use deleted::Remains;
 pub(crate) use deleted::remains;
-pub(crate) use lost::lost_files;
+pub(crate) use lost::{is_hidden, lost_files};
 pub use scan::Scan;

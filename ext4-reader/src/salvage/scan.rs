@@ -39,12 +39,8 @@ impl<'a, S: ReadAt> Scan<'a, S> {
         Self::new(filesystem, |inode| inode.links() > 0 && inode.deleted().is_none())
     }
 
-    /// How many groups there are. More cannot have their inodes on this disk, whatever the superblock says.
     fn most_groups(&self) -> u64 {
-        let superblock = self.filesystem.superblock();
-        let table_blocks = superblock.inode_table_blocks().max(1);
-        let fit = self.filesystem.device().present_blocks().checked_div(table_blocks).unwrap_or(0);
-        superblock.group_count().min(fit.saturating_add(1))
+        self.filesystem.superblock().present_groups(self.filesystem.device().present_blocks())
     }
 
     /// The inodes of deleted files.

@@ -8,6 +8,7 @@ use entry::{Entry, Place};
 
 use crate::bytes::{Fields, to_u64, to_usize};
 use crate::device::BlockDevice;
+use crate::finding::Amount;
 use crate::units::BlockIndex;
 use crate::{Error, Ext4, Inode, InodeNumber, ReadAt, Result, checksum};
 
@@ -42,7 +43,7 @@ pub(crate) fn read<S: ReadAt>(filesystem: &Ext4<S>, inode: &Inode) -> Result<Vec
         let block = BlockIndex(inode.attribute_block);
         let device = filesystem.device();
         let is_right = |seed, bytes: &[u8]| checksum::attribute_block(seed, block.0, bytes);
-        let bytes = device.verified(block, "attribute block", None, is_right)?;
+        let bytes = device.verified(block, "attribute block", None, is_right, |_| Amount::files(1))?;
         collect(filesystem, &block_place(device, block, &bytes)?, &mut attributes)?;
     }
     Ok(attributes)

@@ -42,8 +42,7 @@ fn damaged_images_of_e2fsprogs_are_survived_and_read() {
     for (name, packed) in &images {
         let folder = tempfile::tempdir().expect("folder");
         let image = folder.path().join("disk.img");
-        let unpack = "case $1 in *.gz) gzip -dc <\"$1\";; *) bzip2 -dc <\"$1\";; esac >\"$2\"";
-        sh(unpack, [packed.as_os_str(), image.as_os_str()]);
+        unpack(packed, &image);
         for tolerance in [Tolerance::Strict, Tolerance::Recover] {
             let (took, held) = survive(&image, tolerance);
             assert!(took < MOST_TIME, "{name} took {took:?}");
@@ -68,7 +67,7 @@ fn damaged_images_of_e2fsprogs_are_survived_and_read() {
     assert!(mean >= GOAL_PERCENT, "{mean:.1} percent on average");
 }
 
-fn images(tests: &Path) -> Vec<(String, PathBuf)> {
+pub(crate) fn images(tests: &Path) -> Vec<(String, PathBuf)> {
     let folders = fs::read_dir(tests)
         .expect("the folder `tests` of e2fsprogs")
         .map(|entry| entry.expect("entry").path());
@@ -84,6 +83,11 @@ fn images(tests: &Path) -> Vec<(String, PathBuf)> {
         .collect();
     found.sort();
     found
+}
+
+pub(crate) fn unpack(packed: &Path, image: &Path) {
+    let script = "case $1 in *.gz) gzip -dc <\"$1\";; *) bzip2 -dc <\"$1\";; esac >\"$2\"";
+    sh(script, [packed.as_os_str(), image.as_os_str()]);
 }
 
 /// Uses all of the API on an image; how long that took, and the most bytes it held.

@@ -53,6 +53,7 @@ fn what_is_shown_is_what_the_kernel_shows_after_its_replay() {
             all.blocks += replay.blocks;
             all.revoked += replay.revoked;
             assert_same_as_kernel(&what, &fs, &image);
+            crate::check::assert_healthy(&what, &fs);
         }
     }
     assert!(all.revoked > 100, "the work must revoke blocks: {all:?}");
@@ -77,6 +78,7 @@ fn fast_commits_are_applied_as_the_kernel_applies_them() {
             if is_replayed_by_kernel(&image) {
                 applied += replay.fast_commits;
                 assert_same_as_kernel(&what, &fs, &image);
+                crate::check::assert_healthy(&what, &fs);
             }
         }
     }

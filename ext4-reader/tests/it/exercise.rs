@@ -1,6 +1,7 @@
 //! Uses all of the API on a file system that may be damaged. The fuzz target takes this file in, too.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use ext4_reader::{Ext4, FileKind, Inode, InodeNumber, ReadAt};
 
@@ -29,7 +30,8 @@ pub(crate) fn exercise<S: ReadAt>(fs: &Ext4<S>) -> usize {
         }
         done += usize::from(fs.lookup_in(&inode, b"absent").is_ok());
     }
-    done + paths(fs) + fs.lost_files().len() + deleted(fs) + fs.findings().len()
+    let checked = fs.check(|_| ControlFlow::Continue(())).findings.len();
+    done + paths(fs) + fs.lost_files().len() + deleted(fs) + fs.findings().len() + checked
 }
 
 fn deleted<S: ReadAt>(fs: &Ext4<S>) -> usize {

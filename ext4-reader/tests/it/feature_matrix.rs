@@ -200,5 +200,6 @@ fn matches_the_kernel(variants: &[&str]) {
         }
         assert_eq!(fs.lost_files(), [], "{variant}");
         assert_eq!(fs.findings(), [], "{variant}");
+        crate::check::assert_healthy(variant, &fs);
     }
 }

@@ -4,6 +4,7 @@
 mod support;
 
 mod allocation;
+mod check;
 mod checksums;
 mod damage;
 mod exercise;
@@ -18,6 +19,8 @@ mod refusals;
 mod backups;
 #[cfg(target_os = "linux")]
 mod bombs;
+#[cfg(target_os = "linux")]
+mod check_corpus;
 #[cfg(target_os = "linux")]
 mod corpus;
 #[cfg(target_os = "linux")]

@@ -134,18 +134,18 @@ fn runs(image: &[u8]) -> Vec<Option<(u64, u64)>> {
     fs.extents(&file).expect("file").map(|extent| extent.ok().map(|e| (e.offset, e.len))).collect()
 }
 
-fn inode(image: &[u8], path: &str) -> Inode {
+pub(crate) fn inode(image: &[u8], path: &str) -> Inode {
     Ext4::open(image).and_then(|fs| fs.lookup(path)).expect("file")
 }
 
 /// Where an inode lies in an image of one group.
-fn inode_offset(image: &[u8], inode: &Inode) -> usize {
+pub(crate) fn inode_offset(image: &[u8], inode: &Inode) -> usize {
     let inode_size = usize::from(u16::from_le_bytes([image[1024 + 0x58], image[1024 + 0x59]]));
     crate::damage::inode_table(image) + inode_size * (inode.number().0 as usize - 1)
 }
 
 /// The block that a direct pointer of an inode leads to.
-fn pointer(image: &[u8], path: &str, slot: usize) -> usize {
+pub(crate) fn pointer(image: &[u8], path: &str, slot: usize) -> usize {
     let at = inode_offset(image, &inode(image, path)) + POINTERS + 4 * slot;
     u32::from_le_bytes(image[at..at + 4].try_into().expect("four bytes")) as usize
 }
