@@ -11,7 +11,7 @@ use docker_rescue::{Error, LastLink, Source, lookup};
 use serde_json::{Map, Value, json};
 
 use super::args::{Fs, General};
-use super::{Outcome, copy, exit_for, open};
+use super::{Outcome, conclude, copy, exit_for, open};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
@@ -31,18 +31,19 @@ pub(super) fn run(verb: &Fs, general: &General) -> Outcome {
         }
         Fs::Cat { source, path } => {
             let source = open(source, general)?;
+            let told = source.notes();
             let path = text::parse_path(path);
-            cat(&find(&*source.file_system()?, &path, LastLink::Follow)?, &path)?;
-            Ok(exit_for(&source))
+            let outcome = cat(&find(&*source.file_system()?, &path, LastLink::Follow)?, &path);
+            let exit = conclude(&source, &told, Exit::Done);
+            outcome.map(|()| exit)
         }
         Fs::Cp { source, path, target } => {
             let source = open(source, general)?;
+            let told = source.notes();
             let path = text::parse_path(path);
             let node = find(&*source.file_system()?, &path, LastLink::Keep)?;
-            match copy::copy(node, last_name(&path), target, general)? {
-                Exit::Done => Ok(exit_for(&source)),
-                other => Ok(other),
-            }
+            let exit = copy::copy(node, last_name(&path), target, general)?;
+            Ok(conclude(&source, &told, exit))
         }
     }
 }

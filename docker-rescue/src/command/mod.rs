@@ -9,6 +9,7 @@ mod volume;
 
 use std::path::Path;
 
+use docker_rescue::disk::{Level, Note};
 use docker_rescue::{Source, SourceOptions};
 
 pub(crate) use args::Cli;
@@ -36,8 +37,8 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
 fn open(path: &Path, general: &General) -> Result<Source, Failure> {
     let source = open_quietly(path, general)?;
     for file in source.disk().iter().flat_map(|disk| disk.also_read()) {
-        message::note(&docker_rescue::disk::Note {
-            level: docker_rescue::disk::Level::Info,
+        message::note(&Note {
+            level: Level::Info,
             message: format!("also reads {}, which {} names", file.display(), path.display()),
         });
     }
@@ -54,6 +55,20 @@ fn open_quietly(path: &Path, general: &General) -> Result<Source, Failure> {
         data_root: general.data_root.clone(),
     };
     Ok(Source::open_with(path, &options)?)
+}
+
+/// Says what was found since `told`, while files were read, and how the command ends that would have ended with `exit`.
+fn conclude(source: &Source, told: &[Note], exit: Exit) -> Exit {
+    let mut is_damaged = false;
+    for note in source.notes().iter().filter(|note| !told.contains(note)) {
+        is_damaged |= note.level == Level::Warning;
+        message::note(note);
+    }
+    match exit {
+        Exit::Done if is_damaged => Exit::Incomplete,
+        Exit::Done => exit_for(source),
+        other => other,
+    }
 }
 
 /// How the command ends if all that it was told is done, but what it was done to may be out of date.

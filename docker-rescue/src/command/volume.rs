@@ -9,7 +9,7 @@ use docker_rescue::{Error, LastLink, Source};
 use serde_json::{Value, json};
 
 use super::args::{General, Volume};
-use super::{Outcome, copy, exit_for, fs, open};
+use super::{Outcome, conclude, copy, exit_for, fs, open};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{json, message, table, text};
@@ -20,6 +20,7 @@ pub(super) fn run(verb: &Volume, general: &General) -> Outcome {
         Volume::Inspect { source, volumes } => inspect(&open(source, general)?, volumes),
         Volume::Cp { source, volume, target } => {
             let source = open(source, general)?;
+            let told = source.notes();
             let (name, path) = split(&text::parse_path(volume));
             let volume = docker_rescue::find_volume(&source, &name)?;
             if let VolumeData::Elsewhere(place) = &volume.data {
@@ -32,10 +33,8 @@ pub(super) fn run(verb: &Volume, general: &General) -> Outcome {
                 [] => name.as_bytes(),
                 last => last,
             };
-            match copy::copy(node, own_name, target, general)? {
-                Exit::Done => Ok(exit_for(&source)),
-                other => Ok(other),
-            }
+            let exit = copy::copy(node, own_name, target, general)?;
+            Ok(conclude(&source, &told, exit))
         }
     }
 }
