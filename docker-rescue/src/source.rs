@@ -294,7 +294,6 @@ impl Content {
     }
 }
 
-/// The damage that was read past so far; of much of it, the first few and how much more there is.
 fn findings(filesystem: &Ext4<Disk>) -> impl Iterator<Item = String> {
     const SHOWN: usize = 10;
     let findings = filesystem.findings();
@@ -321,11 +320,24 @@ impl Part {
     }
 
     fn notes(&self) -> Vec<Note> {
+        let mut notes = self.findings();
+        notes.extend(self.state_notes());
+        notes
+    }
+
+    /// The damage that was read past so far; of much of it, the first few and how much more there is.
+    fn findings(&self) -> Vec<Note> {
+        let Content::Ext4 { filesystem, .. } = &self.content else { return Vec::new() };
+        let note = |text: String| Note { level: Level::Warning, message: format!("{self}: {text}") };
+        findings(filesystem).map(note).collect()
+    }
+
+    /// What is to be known of it as a whole.
+    pub(crate) fn state_notes(&self) -> Vec<Note> {
         let warning = |message: String| Note { level: Level::Warning, message };
         let mut notes = Vec::new();
         match &self.content {
             Content::Ext4 { filesystem, .. } => {
-                notes.extend(findings(filesystem).map(|finding| warning(format!("{self}: {finding}"))));
                 notes.extend(journal_note(self, filesystem.journal_state()));
                 let superblock = filesystem.superblock();
                 if superblock.is_marked_erroneous() {

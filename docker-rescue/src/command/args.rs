@@ -19,8 +19,8 @@ pub(crate) struct Cli {
 }
 
 /// Shown below the help.
-const EXIT_CODES: &str = "Exit codes: 0 all done; 1 failed; 2 wrong usage; 3 finished, but some things could not be \
-read (the report says which); 130 interrupted.";
+const EXIT_CODES: &str = "Exit codes: 0 all done, nothing found damaged; 1 failed; 2 wrong usage; 3 finished, but some \
+things are damaged or could not be read (the report says which); 130 interrupted.";
 
 /// Options of every verb.
 #[derive(Debug, Args)]
@@ -48,6 +48,11 @@ pub(crate) enum Verb {
     Info {
         /// Disk image, block device or directory
         source: Option<PathBuf>,
+    },
+    /// The health of every layer: what is damaged, and what that costs
+    Check {
+        /// Disk image, block device or directory
+        source: PathBuf,
     },
     /// Bring every volume back, as directories or tar files, with a report
     Recover(Recover),

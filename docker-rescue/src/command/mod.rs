@@ -1,6 +1,7 @@
 //! The verbs of the command.
 
 mod args;
+mod check;
 mod copy;
 mod fs;
 mod info;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
     match &cli.verb {
         Verb::Info { source: Some(source) } => info::of_source(source, general),
         Verb::Info { source: None } => info::of_computer(general),
+        Verb::Check { source } => check::run(source, general),
         Verb::Recover(args) => recover::run(args, general),
         Verb::Volume(verb) => volume::run(verb, general),
         Verb::Fs(verb) => fs::run(verb, general),

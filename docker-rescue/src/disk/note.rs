@@ -21,7 +21,7 @@ impl Note {
         Self { level: Level::Info, message: message.into() }
     }
 
-    pub(super) fn warning(message: impl Into<String>) -> Self {
+    pub(crate) fn warning(message: impl Into<String>) -> Self {
         Self { level: Level::Warning, message: message.into() }
     }
 }

@@ -28,6 +28,20 @@ impl Progress {
         Self { bar }
     }
 
+    /// A bar over so many steps of work, to be told with [`step`](Self::step).
+    pub(crate) fn of_steps(quiet: bool) -> Self {
+        let progress = Self::new(0, quiet);
+        let style = ProgressStyle::with_template("{wide_msg}\n{bar:40} {percent:>3}%");
+        progress.bar.set_style(style.expect("the template is valid"));
+        progress
+    }
+
+    /// Says how far a step is.
+    pub(crate) fn step(&self, done: u64, total: u64) {
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+    }
+
     /// Says what is worked on.
     pub(crate) fn say(&self, message: String) {
         self.bar.set_message(message);

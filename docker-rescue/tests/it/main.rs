@@ -5,6 +5,7 @@ mod support;
 
 mod arrows;
 mod bad_input;
+mod check;
 mod command;
 mod disk;
 mod engine;
